@@ -1,0 +1,158 @@
+//! A gateward server under measurement: its own data directory and settings, people, sessions, start and end.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+use crate::process::{self, Running};
+use crate::wire::{self, Kept};
+
+pub(crate) const USER: &str = "bench-user";
+pub(crate) const PASSWORD: &str = "quiet lantern over seven harbours";
+/// How long a server may take until it is ready, a million stored sessions included.
+const START_PATIENCE: Duration = Duration::from_secs(120);
+const ANSWER_PATIENCE: Duration = Duration::from_secs(30);
+
+/// A data directory that goes away with this value.
+pub(crate) struct House {
+    program: PathBuf,
+    directory: tempfile::TempDir,
+}
+
+/// A server that has answered `/readyz` with 200.
+pub(crate) struct Served {
+    pub(crate) running: Running,
+    pub(crate) address: SocketAddr,
+    /// From starting the process to its first answer.
+    pub(crate) first_answer: Duration,
+}
+
+impl House {
+    /// `settings` becomes `gateward.toml` in the directory every command is run in.
+    pub(crate) fn new(program: &Path, settings: &str) -> Result<Self> {
+        let program =
+            fs::canonicalize(program).with_context(|| format!("no gateward at {}", program.display()))?;
+        let directory = tempfile::tempdir()?;
+        fs::write(directory.path().join("gateward.toml"), settings)?;
+        Ok(Self { program, directory })
+    }
+
+    pub(crate) fn add_user(&self, name: &str) -> Result<()> {
+        self.run(&["user", "add", name, "--password-stdin"], PASSWORD).map(drop)
+    }
+
+    /// Writes that many sessions straight into the store; returns the cookie values of some of them.
+    pub(crate) fn fill(&self, sessions: usize, expired: bool) -> Result<Vec<String>> {
+        #[derive(Deserialize)]
+        struct Filled {
+            sessions: usize,
+            cookies: Vec<String>,
+        }
+        let number = sessions.to_string();
+        let mut arguments = vec!["bench-fill", "--sessions", &number, "--user", USER];
+        if expired {
+            arguments.push("--expired");
+        }
+        let output = self.run(&arguments, "")?;
+        let filled: Filled = serde_json::from_str(output.trim()).context("the answer of bench-fill")?;
+        if filled.sessions != sessions || filled.cookies.is_empty() {
+            bail!("bench-fill made {} sessions and {} cookies", filled.sessions, filled.cookies.len());
+        }
+        let bare = |cookie: &String| cookie.strip_prefix("gateward=").unwrap_or(cookie).to_owned();
+        Ok(filled.cookies.iter().map(bare).collect())
+    }
+
+    /// Size of the data directory's files in bytes.
+    pub(crate) fn stored_bytes(&self) -> Result<u64> {
+        let files = fs::read_dir(self.data())?.map(|entry| Ok(entry?.metadata()?.len()));
+        files.sum::<Result<u64>>()
+    }
+
+    /// Starts the server on a free port, on this core only when one is named, and waits until it is ready.
+    pub(crate) fn serve(&self, core: Option<usize>) -> Result<Served> {
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let log_path = self.directory.path().join("log");
+        let log = File::create(&log_path)?;
+        let mut command = self.command(core);
+        command.args(["--listen", &address.to_string()]).stdout(log.try_clone()?).stderr(log);
+        let ready = wire::request("GET", "/readyz", &address.to_string(), &[], "");
+        let started = Instant::now();
+        let mut running = Running::start(command)?;
+        loop {
+            if wire::ask_once(address, &ready, ANSWER_PATIENCE).is_ok_and(|answer| answer.status == 200) {
+                return Ok(Served { running, address, first_answer: started.elapsed() });
+            }
+            if running.has_ended() || started.elapsed() > START_PATIENCE {
+                bail!("gateward did not become ready; it said:\n{}", last_lines(&log_path));
+            }
+            std::thread::sleep(Duration::from_micros(500));
+        }
+    }
+
+    /// Runs one command of the program to its end; returns what it printed.
+    fn run(&self, arguments: &[&str], input: &str) -> Result<String> {
+        let mut command = self.command(None);
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().context("starting gateward")?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // A program that does not read its input says why on standard error, which is shown below.
+            let _ = writeln!(stdin, "{input}");
+        }
+        let output = child.wait_with_output()?;
+        if !output.status.success() {
+            bail!(
+                "`gateward {}` failed: {}",
+                arguments.join(" "),
+                String::from_utf8_lossy(&output.stderr).trim()
+            );
+        }
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    fn command(&self, core: Option<usize>) -> Command {
+        let mut command = process::on_core(&self.program, core);
+        command.current_dir(self.directory.path()).arg("--data").arg(self.data());
+        command
+    }
+
+    fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+}
+
+impl Served {
+    pub(crate) fn get(&self, path: &str, headers: &[(String, String)]) -> Result<Kept> {
+        let request = wire::request("GET", path, &self.address.to_string(), headers, "");
+        wire::ask_once(self.address, &request, ANSWER_PATIENCE)
+    }
+
+    /// Signs in and returns the value of the session cookie.
+    pub(crate) fn sign_in(&self, name: &str) -> Result<String> {
+        let answer = wire::ask_once(self.address, &sign_in_request(self.address, name), ANSWER_PATIENCE)?;
+        if answer.status != 200 {
+            bail!("signing in was answered with {}: {}", answer.status, answer.body);
+        }
+        let cookie = answer.header("set-cookie").and_then(|cookie| cookie.strip_prefix("gateward="));
+        let value = cookie.and_then(|cookie| cookie.split(';').next());
+        value.map(str::to_owned).context("signing in set no cookie named gateward")
+    }
+}
+
+/// `POST /api/v1/login` for this user.
+pub(crate) fn sign_in_request(address: SocketAddr, name: &str) -> Vec<u8> {
+    let headers = [("Content-Type".to_owned(), "application/json".to_owned())];
+    let body = serde_json::json!({ "username": name, "password": PASSWORD }).to_string();
+    wire::request("POST", "/api/v1/login", &address.to_string(), &headers, &body)
+}
+
+fn last_lines(log: &Path) -> String {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<_> = text.lines().collect();
+    lines.get(lines.len().saturating_sub(20)..).unwrap_or_default().join("\n")
+}

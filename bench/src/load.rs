@@ -1,0 +1,365 @@
+//! The load: N keep-alive connections on one thread, each sending its next request when the last was answered.
+//!
+//! A connection costs one write and one read per request and no allocation, so that the server is what is measured.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::LocalSet;
+
+use crate::histogram::Histogram;
+use crate::process;
+use crate::wire::{self, Answer, Malformed};
+
+/// Besides the first of each connection, every so many answers are compared in full.
+const SAMPLE_EVERY: u64 = 64;
+/// After this many errors in one window the load gives up.
+const ERRORS_ENOUGH: u64 = 1_000;
+/// How long a last answer may take once the window is over.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What is asked, and what a right answer looks like.
+#[derive(Clone)]
+pub(crate) struct Work {
+    pub(crate) address: SocketAddr,
+    /// Sent in turn, whichever connection is free.
+    pub(crate) requests: Rc<Vec<Vec<u8>>>,
+    pub(crate) expected: Rc<Expected>,
+    /// The server's process, for its processor time.
+    pub(crate) process: Option<u32>,
+}
+
+#[derive(Default)]
+pub(crate) struct Expected {
+    pub(crate) status: u16,
+    /// This status means "later": the request is sent again after what `Retry-After` says, and counted apart.
+    pub(crate) busy: Option<u16>,
+    pub(crate) empty_body: bool,
+    pub(crate) body_contains: Option<String>,
+    pub(crate) headers: Vec<(String, String)>,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Window {
+    pub(crate) connections: usize,
+    pub(crate) warm_up: Duration,
+    pub(crate) measured: Duration,
+}
+
+/// What one window showed.
+#[derive(Clone, Default, Serialize)]
+pub(crate) struct Sample {
+    pub(crate) answers: u64,
+    pub(crate) seconds: f64,
+    pub(crate) per_second: f64,
+    /// Processor seconds of the server in the window.
+    pub(crate) server_cpu: Option<f64>,
+    pub(crate) per_cpu_second: Option<f64>,
+    /// Processor seconds of the load generator in the window.
+    pub(crate) load_cpu: f64,
+    /// Answers that said "later".
+    pub(crate) deferred: u64,
+    /// Connections opened anew because the server had announced that it closes them.
+    pub(crate) reconnects: u64,
+    pub(crate) errors: BTreeMap<String, u64>,
+    #[serde(skip)]
+    pub(crate) latency: Histogram,
+    pub(crate) p50: u64,
+    pub(crate) p99: u64,
+    pub(crate) p999: u64,
+    pub(crate) longest: u64,
+}
+
+impl Sample {
+    /// Fills in what follows from the answers, the latencies and the time they took.
+    pub(crate) fn conclude(&mut self, seconds: f64, server_cpu: Option<f64>, load_cpu: f64) {
+        self.seconds = seconds;
+        self.per_second = self.answers as f64 / seconds;
+        self.server_cpu = server_cpu;
+        self.per_cpu_second = server_cpu.filter(|cpu| *cpu > 0.0).map(|cpu| self.answers as f64 / cpu);
+        self.load_cpu = load_cpu;
+        let quantile = |share| self.latency.quantile(share);
+        (self.p50, self.p99, self.p999) = (quantile(0.5), quantile(0.99), quantile(0.999));
+        self.longest = self.latency.longest();
+    }
+
+    pub(crate) fn error_count(&self) -> u64 {
+        self.errors.values().sum()
+    }
+}
+
+/// Runs the load for one window, on a runtime of its own. Errors of the server are counted in the sample, not returned.
+pub(crate) fn run(work: &Work, window: Window) -> Result<Sample> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    LocalSet::new().block_on(&runtime, measure(work, window))
+}
+
+#[derive(Default)]
+struct Shared {
+    next: Cell<usize>,
+    stopped: Cell<bool>,
+    tally: RefCell<Sample>,
+}
+
+async fn measure(work: &Work, window: Window) -> Result<Sample> {
+    let shared = Rc::new(Shared::default());
+    let connections: Vec<_> = (0..window.connections)
+        .map(|_| tokio::task::spawn_local(keep_asking(work.clone(), Rc::clone(&shared))))
+        .collect();
+    tokio::time::sleep(window.warm_up).await;
+    // What went wrong while warming up stays in the result.
+    let errors = std::mem::take(&mut shared.tally.borrow_mut().errors);
+    *shared.tally.borrow_mut() = Sample { errors, ..Sample::default() };
+    let (server_before, load_before) = (server_cpu(work)?, process::cpu_seconds(std::process::id())?);
+    let started = Instant::now();
+    tokio::time::sleep(window.measured).await;
+    let seconds = started.elapsed().as_secs_f64();
+    let (server_after, load_after) = (server_cpu(work)?, process::cpu_seconds(std::process::id())?);
+    let mut sample = std::mem::take(&mut *shared.tally.borrow_mut());
+    shared.stopped.set(true);
+    for connection in connections {
+        if tokio::time::timeout(PATIENCE, connection).await.is_err() {
+            *sample.errors.entry("no answer after the window was over".to_owned()).or_default() += 1;
+        }
+    }
+    for (error, count) in std::mem::take(&mut shared.tally.borrow_mut().errors) {
+        *sample.errors.entry(error).or_default() += count;
+    }
+    let server_cpu = server_before.zip(server_after).map(|(before, after)| after - before);
+    sample.conclude(seconds, server_cpu, load_after - load_before);
+    Ok(sample)
+}
+
+fn server_cpu(work: &Work) -> Result<Option<f64>> {
+    work.process.map(process::cpu_seconds).transpose().context("the server is gone")
+}
+
+/// One connection after the other until the window is over or too much has gone wrong.
+async fn keep_asking(work: Work, shared: Rc<Shared>) {
+    while !shared.stopped.get() {
+        match use_connection(&work, &shared).await {
+            Ok(()) => shared.tally.borrow_mut().reconnects += 1,
+            Err(error) => {
+                let mut tally = shared.tally.borrow_mut();
+                *tally.errors.entry(error).or_default() += 1;
+                if tally.error_count() >= ERRORS_ENOUGH {
+                    return;
+                }
+            }
+        }
+        // A server that is gone must not keep this thread from seeing the end of the window.
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Sends requests on one connection until the window is over or the server announces that it closes it.
+async fn use_connection(work: &Work, shared: &Shared) -> Result<(), String> {
+    let mut stream =
+        TcpStream::connect(work.address).await.map_err(|error| format!("connecting: {error}"))?;
+    stream.set_nodelay(true).map_err(|error| error.to_string())?;
+    let mut bytes = Vec::with_capacity(16 * 1024);
+    let mut count = 0_u64;
+    while !shared.stopped.get() {
+        let turn = shared.next.get();
+        shared.next.set(turn.wrapping_add(1));
+        let request = work.requests.get(turn % work.requests.len().max(1)).ok_or("nothing to send")?;
+        let started = Instant::now();
+        let closes = loop {
+            let in_full = count.is_multiple_of(SAMPLE_EVERY);
+            match exchange(&mut stream, request, &mut bytes, |answer| work.expected.judge(answer, in_full))
+                .await?
+            {
+                Verdict::Right { closes } => break closes,
+                Verdict::Later { pause, closes } => {
+                    shared.tally.borrow_mut().deferred += 1;
+                    if closes || shared.stopped.get() {
+                        return Ok(());
+                    }
+                    tokio::time::sleep(pause).await;
+                }
+            }
+        };
+        count += 1;
+        let mut tally = shared.tally.borrow_mut();
+        tally.answers += 1;
+        tally.latency.record(started.elapsed());
+        if closes {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Sends one request, reads until its answer is complete, and lets `judge` look at it.
+async fn exchange<T>(
+    stream: &mut TcpStream,
+    request: &[u8],
+    bytes: &mut Vec<u8>,
+    judge: impl FnOnce(&Answer<'_>) -> Result<T, String>,
+) -> Result<T, String> {
+    stream.write_all(request).await.map_err(|error| format!("sending: {error}"))?;
+    bytes.clear();
+    loop {
+        let count = stream.read_buf(bytes).await.map_err(|error| format!("reading: {error}"))?;
+        match wire::parse(bytes, count == 0) {
+            Ok(Some(answer)) if answer.length == bytes.len() => return judge(&answer),
+            Ok(Some(_)) => return Err("bytes behind the end of an answer".to_owned()),
+            Ok(None) if count == 0 => return Err("connection closed without notice".to_owned()),
+            Ok(None) => {}
+            Err(Malformed(reason)) => return Err(format!("malformed answer: {reason}")),
+        }
+    }
+}
+
+enum Verdict {
+    Right { closes: bool },
+    Later { pause: Duration, closes: bool },
+}
+
+fn retry_after(answer: &Answer<'_>) -> Result<Duration, String> {
+    let seconds = answer.header("retry-after").next().and_then(|value| value.parse().ok());
+    seconds.map(Duration::from_secs).ok_or_else(|| format!("status {} without Retry-After", answer.status))
+}
+
+impl Expected {
+    fn judge(&self, answer: &Answer<'_>, in_full: bool) -> Result<Verdict, String> {
+        if self.busy == Some(answer.status) {
+            return Ok(Verdict::Later { pause: retry_after(answer)?, closes: answer.closes });
+        }
+        self.check(answer, in_full)?;
+        Ok(Verdict::Right { closes: answer.closes })
+    }
+
+    /// The status of every answer; headers and body too when `in_full`.
+    fn check(&self, answer: &Answer<'_>, in_full: bool) -> Result<(), String> {
+        if answer.status != self.status {
+            return Err(format!("status {} instead of {}", answer.status, self.status));
+        }
+        if self.empty_body && !answer.body.is_empty() {
+            return Err("a body where none may be".to_owned());
+        }
+        if !in_full {
+            return Ok(());
+        }
+        for (name, value) in &self.headers {
+            if !answer.header(name).any(|found| found == value) {
+                return Err(format!("header {name} is not {value:?}"));
+            }
+        }
+        let Some(text) = &self.body_contains else { return Ok(()) };
+        let body = String::from_utf8_lossy(&answer.body);
+        if body.contains(text) { Ok(()) } else { Err(format!("the body does not contain {text:?}")) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expected() -> Expected {
+        Expected {
+            status: 200,
+            busy: Some(503),
+            body_contains: Some("ann".to_owned()),
+            headers: vec![("Remote-User".to_owned(), "ann".to_owned())],
+            ..Expected::default()
+        }
+    }
+
+    fn judge(expected: &Expected, text: &str) -> Result<Verdict, String> {
+        expected.judge(&wire::parse(text.as_bytes(), true).unwrap().unwrap(), true)
+    }
+
+    #[test]
+    fn a_right_answer_is_right_and_every_difference_is_named() {
+        let right = "HTTP/1.1 200 OK\r\nremote-user: ann\r\ncontent-length: 3\r\n\r\nann";
+        assert!(matches!(judge(&expected(), right), Ok(Verdict::Right { closes: false })));
+        for (from, to, named) in [
+            ("200", "401", "status 401 instead of 200"),
+            ("remote-user: ann", "remote-user: eve", "remote-user"),
+            ("\r\nann", "\r\neve", "body"),
+        ] {
+            let error = judge(&expected(), &right.replace(from, to)).err().unwrap().to_lowercase();
+            assert!(error.contains(named), "{error}");
+        }
+        let silent = Expected { empty_body: true, ..expected() };
+        assert!(judge(&silent, right).is_err());
+    }
+
+    #[test]
+    fn busy_is_later_only_when_it_says_when() {
+        let busy = "HTTP/1.1 503 Busy\r\nretry-after: 2\r\ncontent-length: 0\r\n\r\n";
+        let Ok(Verdict::Later { pause, closes }) = judge(&expected(), busy) else { panic!("not later") };
+        assert_eq!((pause, closes), (Duration::from_secs(2), false));
+        assert!(judge(&expected(), &busy.replace("retry-after", "x")).is_err());
+        assert!(judge(&Expected { busy: None, ..expected() }, busy).is_err());
+    }
+
+    /// A server that answers everything with `answer` and closes the connection after `each` answers.
+    fn serve(answer: &'static str, each: usize) -> SocketAddr {
+        use std::io::{Read, Write};
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                std::thread::spawn(move || {
+                    let mut block = [0; 4096];
+                    for _ in 0..each {
+                        if stream.read(&mut block).unwrap_or(0) == 0
+                            || stream.write_all(answer.as_bytes()).is_err()
+                        {
+                            return;
+                        }
+                    }
+                });
+            }
+        });
+        address
+    }
+
+    fn run_against(address: SocketAddr) -> Sample {
+        let work = Work {
+            address,
+            requests: Rc::new(vec![wire::request("GET", "/", "h", &[], "")]),
+            expected: Rc::new(Expected { status: 200, ..Expected::default() }),
+            process: Some(std::process::id()),
+        };
+        let time = Duration::from_millis(100);
+        run(&work, Window { connections: 3, warm_up: time, measured: time }).unwrap()
+    }
+
+    #[test]
+    fn answers_are_counted_and_timed() {
+        let sample = run_against(serve("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", usize::MAX));
+        assert!(sample.answers > 0 && sample.errors.is_empty(), "{:?}", sample.errors);
+        assert_eq!(sample.latency.total(), sample.answers);
+        assert!(sample.p50 <= sample.p99 && sample.p99 <= sample.longest);
+        assert!(sample.server_cpu.is_some() && sample.reconnects == 0);
+    }
+
+    #[test]
+    fn an_announced_close_is_a_reconnect_and_a_silent_one_an_error() {
+        let announced = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+        let sample = run_against(serve(announced, 1));
+        assert!(sample.reconnects > 0 && sample.errors.is_empty(), "{:?}", sample.errors);
+        let sample = run_against(serve("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", 2));
+        assert!(sample.error_count() > 0);
+    }
+
+    #[test]
+    fn a_wrong_status_and_a_missing_server_are_errors() {
+        let sample = run_against(serve("HTTP/1.1 401 No\r\ncontent-length: 0\r\n\r\n", usize::MAX));
+        assert_eq!(sample.answers, 0);
+        assert!(sample.errors.contains_key("status 401 instead of 200"));
+        let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        assert!(run_against(nobody).error_count() > 0);
+    }
+}

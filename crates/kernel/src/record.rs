@@ -1,0 +1,210 @@
+//! Records and books: typed, versioned, changed only by compare-and-set.
+
+use std::hash::Hash;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::near::Near;
+use crate::ports::{Created, Fault, FaultKind, Key, Kv, Replaced, Stored, Version};
+use crate::time::Moment;
+
+/// How often a change is decided again when others keep winning, before it is given up as contended.
+const ATTEMPTS: usize = 64;
+
+/// A thing that is kept as one record.
+pub trait Record: Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// The kind: the name of its shelf in every store.
+    const KIND: &'static str;
+    /// The form in which this version writes it: one more with each incompatible change.
+    const SCHEMA: u8;
+    /// What names it among its kind.
+    type Id: Copy + Eq + Hash + AsRef<[u8]> + for<'a> TryFrom<&'a [u8]> + Send + Sync + 'static;
+
+    /// Its name.
+    fn id(&self) -> Self::Id;
+    /// When it dies; dead by the given moment counts as absent.
+    fn death(&self) -> Moment;
+    /// About how many bytes it takes in memory, for cache budgets.
+    fn weight(&self) -> usize;
+}
+
+/// A record as it was read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Loaded<R> {
+    /// The record.
+    pub record: R,
+    /// Its state, for a later compare-and-set.
+    pub version: Version,
+}
+
+/// What a decision about a record comes to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Decision<R, T> {
+    /// Write this, and answer that.
+    Write(R, T),
+    /// Leave it as it is, and answer that.
+    Leave(T),
+}
+
+/// The typed handle over a [`Kv`], with an optional cache of decoded records.
+pub struct Book<R: Record> {
+    kv: Arc<dyn Kv>,
+    near: Option<Arc<Near<R::Id, Loaded<R>>>>,
+}
+
+impl<R: Record> Clone for Book<R> {
+    fn clone(&self) -> Self {
+        Book { kv: self.kv.clone(), near: self.near.clone() }
+    }
+}
+
+impl<R: Record> std::fmt::Debug for Book<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Book({})", R::KIND)
+    }
+}
+
+impl<R: Record> Book<R> {
+    /// A book without memory: every read asks the store.
+    pub fn new(kv: Arc<dyn Kv>) -> Self {
+        Book { kv, near: None }
+    }
+
+    /// A book that remembers up to `budget` bytes of decoded records, kept honest by the store's feed of changes.
+    pub fn with_near_cache(kv: Arc<dyn Kv>, budget: usize) -> Self {
+        let near = Arc::new(Near::new(R::KIND, budget));
+        kv.changes(near.clone());
+        Book { kv, near: Some(near) }
+    }
+
+    /// The store beneath.
+    pub fn kv(&self) -> &Arc<dyn Kv> {
+        &self.kv
+    }
+
+    /// The cache, for its figures.
+    pub fn near(&self) -> Option<&Arc<Near<R::Id, Loaded<R>>>> {
+        self.near.as_ref()
+    }
+
+    /// What memory knows of a living record, without asking the store.
+    pub fn hit(&self, id: &R::Id, now: Moment) -> Option<Arc<Loaded<R>>> {
+        self.near.as_ref()?.get(id).filter(|loaded| loaded.record.death() > now)
+    }
+
+    /// The living record of that id, from memory or from the store.
+    pub async fn load(&self, id: R::Id, now: Moment) -> Result<Option<Arc<Loaded<R>>>, Fault> {
+        if let Some(loaded) = self.hit(&id, now) {
+            return Ok(Some(loaded));
+        }
+        self.load_from_store(id, now).await
+    }
+
+    async fn load_from_store(&self, id: R::Id, now: Moment) -> Result<Option<Arc<Loaded<R>>>, Fault> {
+        let ticket = self.near.as_ref().map(|near| near.ticket(&id));
+        let Some(stored) = self.kv.get(&Key::new(R::KIND, id)).await? else { return Ok(None) };
+        let loaded = Arc::new(decode::<R>(&stored)?);
+        if loaded.record.death() <= now {
+            return Ok(None);
+        }
+        if let (Some(near), Some(ticket)) = (&self.near, ticket) {
+            near.offer(ticket, id, loaded.version, loaded.record.weight(), loaded.clone());
+        }
+        Ok(Some(loaded))
+    }
+
+    /// Writes a new record; `None` when its id is in use.
+    pub async fn create(&self, record: R) -> Result<Option<Arc<Loaded<R>>>, Fault> {
+        let id = record.id();
+        match self.kv.create(&Key::new(R::KIND, id), encode(&record)?, record.death()).await? {
+            Created::Exists => Ok(None),
+            Created::Done(version) => Ok(Some(self.remember(id, Loaded { record, version }))),
+        }
+    }
+
+    /// Loads, decides and commits by one compare-and-set; when somebody else was faster, loads and decides again.
+    /// `None` when there is no such living record. The decision must be pure: it may run several times.
+    pub async fn change<T>(
+        &self,
+        id: R::Id,
+        now: Moment,
+        mut decide: impl FnMut(&R) -> Decision<R, T> + Send,
+    ) -> Result<Option<(Arc<Loaded<R>>, T)>, Fault> {
+        let mut current = self.load(id, now).await?;
+        for _ in 0..ATTEMPTS {
+            let Some(loaded) = current else { return Ok(None) };
+            let (record, answer) = match decide(&loaded.record) {
+                Decision::Leave(answer) => return Ok(Some((loaded, answer))),
+                Decision::Write(record, answer) => (record, answer),
+            };
+            let key = Key::new(R::KIND, id);
+            match self.kv.replace(&key, loaded.version, encode(&record)?, record.death()).await? {
+                Replaced::Done(version) => {
+                    return Ok(Some((self.remember(id, Loaded { record, version }), answer)));
+                }
+                Replaced::Absent => return Ok(None),
+                Replaced::Stale => current = self.load_from_store(id, now).await?,
+            }
+        }
+        Err(Fault::new(self.kv.traits().engine, FaultKind::Contended, R::KIND))
+    }
+
+    /// Takes a record away and yields it, to exactly one of many callers. One that is already dead is yielded too.
+    pub async fn remove(&self, id: R::Id) -> Result<Option<Loaded<R>>, Fault> {
+        match self.kv.remove(&Key::new(R::KIND, id)).await? {
+            None => Ok(None),
+            Some(stored) => decode(&stored).map(Some),
+        }
+    }
+
+    /// Up to `limit` living records with ids after `after`, and where to go on.
+    pub async fn page(
+        &self,
+        after: Option<R::Id>,
+        limit: usize,
+        now: Moment,
+    ) -> Result<(Vec<Loaded<R>>, Option<R::Id>), Fault> {
+        let page = self.kv.page(R::KIND, after.as_ref().map(AsRef::as_ref), limit).await?;
+        let mut records = Vec::with_capacity(page.items.len());
+        for (_, stored) in page.items.iter().filter(|(_, stored)| stored.death > now) {
+            records.push(decode(stored)?);
+        }
+        Ok((records, page.next.and_then(|id| R::Id::try_from(&id).ok())))
+    }
+
+    fn remember(&self, id: R::Id, loaded: Loaded<R>) -> Arc<Loaded<R>> {
+        let loaded = Arc::new(loaded);
+        if let Some(near) = &self.near {
+            near.put(id, loaded.version, loaded.record.weight(), loaded.clone());
+        }
+        loaded
+    }
+}
+
+/// The stored form: the schema number, then JSON.
+fn encode<R: Record>(record: &R) -> Result<Bytes, Fault> {
+    let mut out = vec![R::SCHEMA];
+    serde_json::to_writer(&mut out, record)
+        .map_err(|error| Fault::new("record", FaultKind::Unreadable, error))?;
+    Ok(out.into())
+}
+
+fn decode<R: Record>(stored: &Stored) -> Result<Loaded<R>, Fault> {
+    let unreadable =
+        |cause: String| Fault::new("record", FaultKind::Unreadable, format!("{}: {cause}", R::KIND));
+    match stored.value.split_first() {
+        Some((schema, body)) if *schema == R::SCHEMA => {
+            // The position is said, the content is not: it may be somebody's application data.
+            let record = serde_json::from_slice(body)
+                .map_err(|error| unreadable(format!("{:?} at byte {}", error.classify(), error.column())))?;
+            Ok(Loaded { record, version: stored.version })
+        }
+        Some((schema, _)) => {
+            Err(unreadable(format!("written in form {schema}, this version reads {}", R::SCHEMA)))
+        }
+        None => Err(unreadable("empty".into())),
+    }
+}

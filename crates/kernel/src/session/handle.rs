@@ -1,0 +1,139 @@
+//! The session's secret as it travels: `gws1_` and 72 characters of base64url.
+//!
+//! Inside are the session's id (16 bytes), the secret (32 bytes) and a keyed checksum over both (6 bytes of
+//! HMAC-SHA256). The checksum is no protection, the secret is; it lets garbage be refused without a look-up. The `1`
+//! is the version of this form.
+
+use data_encoding::BASE64URL_NOPAD;
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::id::SessionId;
+use crate::secret::{Digest, MacKey, RootKey, Secret};
+
+const PREFIX: &str = "gws1_";
+const CHECKSUM: usize = 6;
+const BODY: usize = 16 + 32 + CHECKSUM;
+/// The length of every session secret in its text form.
+pub const TEXT_LENGTH: usize = PREFIX.len() + BODY / 3 * 4;
+
+/// What a browser or an app presents: which session, and the secret that opens it.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    /// Which session.
+    pub id: SessionId,
+    /// What opens it.
+    pub secret: Secret,
+}
+
+/// A text was no session secret of this installation: damaged, made up, or made with another key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("this is not a session secret of this installation")]
+pub struct NotAHandle;
+
+/// The key of the checksum.
+#[derive(Clone, Debug)]
+pub struct HandleKey(MacKey);
+
+impl HandleKey {
+    /// The key that belongs to this root key.
+    pub fn new(root: &RootKey) -> Self {
+        HandleKey(root.mac("session handle"))
+    }
+
+    /// The text form.
+    pub fn print(&self, handle: &Handle) -> Zeroizing<String> {
+        let mut body = [0; BODY];
+        let checksum = self.checksum(&handle.id, &handle.secret);
+        let parts = handle.id.as_bytes().iter().chain(handle.secret.expose()).chain(&checksum);
+        for (to, from) in body.iter_mut().zip(parts) {
+            *to = *from;
+        }
+        let mut text = Zeroizing::new(String::with_capacity(TEXT_LENGTH));
+        text.push_str(PREFIX);
+        BASE64URL_NOPAD.encode_append(&body, &mut text);
+        body.zeroize();
+        text
+    }
+
+    /// Reads the text form: exactly this form, and with our checksum.
+    pub fn read(&self, text: &[u8]) -> Result<Handle, NotAHandle> {
+        let encoded = text.strip_prefix(PREFIX.as_bytes()).ok_or(NotAHandle)?;
+        let mut body = [0; BODY];
+        if encoded.len() != BODY / 3 * 4 || BASE64URL_NOPAD.decode_mut(encoded, &mut body).is_err() {
+            return Err(NotAHandle);
+        }
+        let (id, rest) = body.split_first_chunk::<16>().ok_or(NotAHandle)?;
+        let (secret, checksum) = rest.split_first_chunk::<32>().ok_or(NotAHandle)?;
+        let handle = Handle { id: SessionId::from_bytes(*id), secret: Secret::from_bytes(*secret) };
+        let genuine = self.0.verify(&[handle.id.as_bytes(), handle.secret.expose()], checksum);
+        body.zeroize();
+        if genuine { Ok(handle) } else { Err(NotAHandle) }
+    }
+
+    fn checksum(&self, id: &SessionId, secret: &Secret) -> [u8; CHECKSUM] {
+        self.0.short_tag(&[id.as_bytes(), secret.expose()])
+    }
+}
+
+impl Handle {
+    /// What the store keeps of the secret.
+    pub fn digest(&self) -> Digest {
+        self.secret.digest()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn key() -> HandleKey {
+        HandleKey::new(&RootKey::from_bytes([3; 32]))
+    }
+
+    fn handle() -> Handle {
+        Handle { id: SessionId::from_bytes([5; 16]), secret: Secret::from_bytes([6; 32]) }
+    }
+
+    #[test]
+    fn the_text_form_is_77_characters_and_reads_back() {
+        let text = key().print(&handle());
+        assert_eq!((text.len(), &text[..5]), (TEXT_LENGTH, "gws1_"));
+        assert_eq!(TEXT_LENGTH, 77);
+        let read = key().read(text.as_bytes()).unwrap();
+        assert_eq!((read.id, read.digest()), (handle().id, handle().digest()));
+    }
+
+    #[test]
+    fn other_keys_other_versions_other_lengths_are_refused() {
+        let text = key().print(&handle());
+        assert!(HandleKey::new(&RootKey::from_bytes([4; 32])).read(text.as_bytes()).is_err());
+        for odd in [
+            String::new(),
+            text.replace("gws1_", "gws2_"),
+            text.to_uppercase(),
+            text[..76].into(),
+            format!("{}A", *text),
+            format!(" {}", *text),
+            format!("{}=", *text),
+        ] {
+            assert!(key().read(odd.as_bytes()).is_err(), "{odd}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn one_changed_byte_is_garbage(at in 0..TEXT_LENGTH, byte: u8) {
+            let mut text = key().print(&handle()).as_bytes().to_vec();
+            prop_assume!(text[at] != byte);
+            text[at] = byte;
+            prop_assert!(key().read(&text).is_err());
+        }
+
+        #[test]
+        fn garbage_never_panics(text: Vec<u8>) {
+            prop_assert!(key().read(&text).is_err());
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! Sessions: who, by which proofs, since when, last used, ends when, and the application's data.
+
+mod data;
+mod handle;
+mod roster;
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+pub use data::{Data, DataRefusal, MAX_DATA};
+pub use handle::{Handle, HandleKey, NotAHandle, TEXT_LENGTH};
+pub use roster::{Entry, Roster};
+
+use crate::id::{PersonId, SessionId};
+use crate::person::Person;
+use crate::record::{Decision, Record};
+use crate::secret::Digest;
+use crate::time::Moment;
+
+/// How long sessions of one sort live.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Lifetimes {
+    /// Ended when unused for so long.
+    pub idle: Duration,
+    /// Ended so long after its beginning, whatever the traffic.
+    pub absolute: Duration,
+}
+
+/// What the settings say of sessions.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Policy {
+    /// Of guests, who have not signed in.
+    pub guest: Lifetimes,
+    /// Of people who signed in.
+    pub plain: Lifetimes,
+    /// Of people who asked to be remembered.
+    pub remembered: Lifetimes,
+    /// A use is written at most once per this share of the idle time, in per cent (1 to 50).
+    pub renew_percent: u8,
+    /// The largest application data, in bytes.
+    pub data_limit: usize,
+    /// The most sessions of one person.
+    pub per_person: usize,
+}
+
+impl Policy {
+    fn lifetimes(&self, life: Life) -> Lifetimes {
+        match life {
+            Life::Guest => self.guest,
+            Life::Plain => self.plain,
+            Life::Remembered => self.remembered,
+        }
+    }
+}
+
+/// Of which sort a session is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Life {
+    /// Nobody has signed in yet.
+    Guest,
+    /// Signed in.
+    Plain,
+    /// Signed in, and asked to be remembered.
+    Remembered,
+}
+
+/// How the secret travels.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Transport {
+    /// In the session cookie.
+    Cookie,
+    /// In `Authorization: Bearer`, for apps.
+    Header,
+    /// In the URL, for browsers without cookies.
+    Url,
+}
+
+/// How somebody proved who they are (`amr` of RFC 8176).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Method {
+    /// A password.
+    #[serde(rename = "pwd")]
+    Password,
+}
+
+/// One proof.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Proof {
+    /// How.
+    pub method: Method,
+    /// When.
+    pub at: Moment,
+}
+
+/// Who signed in.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Subject {
+    /// The person.
+    pub person: PersonId,
+    /// What this session rests on; compared with the person's `valid_from`.
+    pub since: Moment,
+    /// By which proofs.
+    pub proofs: Vec<Proof>,
+}
+
+/// From where a session was begun.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Origin {
+    /// The device in words, such as `Firefox 140 on Linux`.
+    pub device: Box<str>,
+    /// A digest of the user agent, for transports that are bound to it.
+    pub agent: u64,
+    /// The network address.
+    pub address: IpAddr,
+}
+
+/// One session: one versioned record. Its secret is elsewhere; only its digest is here.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Session {
+    /// Its public name, which stays when the secret changes.
+    pub id: SessionId,
+    /// Of the secret that opens it now.
+    #[serde(rename = "secret")]
+    pub digest: Digest,
+    /// Who signed in; nobody for a guest.
+    pub subject: Option<Subject>,
+    /// Of which sort it is.
+    pub life: Life,
+    /// How the secret travels.
+    pub transport: Transport,
+    /// From where it was begun.
+    pub origin: Origin,
+    /// When it was begun.
+    pub created: Moment,
+    /// The last use that was worth a write.
+    pub used: Moment,
+    /// When it ends, whatever the traffic.
+    pub ends: Moment,
+    /// The application's data.
+    pub data: Data,
+}
+
+/// How a session stands at a moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Standing {
+    /// It lives.
+    Alive,
+    /// It was unused for too long.
+    IdleOut,
+    /// Its absolute end has come.
+    Over,
+    /// The person's sessions were ended after it began, or the person is disabled or gone.
+    Ended,
+    /// The presented secret is not (any more) the one that opens it.
+    WrongSecret,
+}
+
+/// What somebody proved when signing in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SignIn {
+    /// Who.
+    pub person: PersonId,
+    /// By what.
+    pub proof: Proof,
+    /// Whether they asked to be remembered.
+    pub remember: bool,
+}
+
+impl Session {
+    /// Begins a session for somebody who has not signed in.
+    pub fn guest(id: SessionId, digest: Digest, origin: Origin, now: Moment, policy: &Policy) -> Self {
+        Session {
+            id,
+            digest,
+            subject: None,
+            life: Life::Guest,
+            transport: Transport::Cookie,
+            origin,
+            created: now,
+            used: now,
+            ends: now + policy.guest.absolute,
+            data: Data::default(),
+        }
+    }
+
+    /// Begins a session for somebody who just signed in.
+    pub fn begin(
+        id: SessionId,
+        digest: Digest,
+        sign_in: SignIn,
+        transport: Transport,
+        origin: Origin,
+        now: Moment,
+        policy: &Policy,
+    ) -> Self {
+        let mut session = Session::guest(id, digest, origin, now, policy);
+        session.transport = transport;
+        session.accept(sign_in, now, policy);
+        session
+    }
+
+    /// The same session with a person in it, under a new secret: what a guest becomes at sign-in, and what a session
+    /// becomes when its own person proves themselves again. It keeps its data. A session of one person never becomes
+    /// another's: `None`.
+    pub fn elevate(&self, digest: Digest, sign_in: SignIn, now: Moment, policy: &Policy) -> Option<Self> {
+        if self.person().is_some_and(|person| person != sign_in.person) {
+            return None;
+        }
+        let mut next = self.clone();
+        next.digest = digest;
+        next.used = self.used.max(now);
+        next.accept(sign_in, now, policy);
+        Some(next)
+    }
+
+    fn accept(&mut self, sign_in: SignIn, now: Moment, policy: &Policy) {
+        self.life =
+            if sign_in.remember || self.life == Life::Remembered { Life::Remembered } else { Life::Plain };
+        self.ends = now + policy.lifetimes(self.life).absolute;
+        self.subject =
+            Some(Subject { person: sign_in.person, since: sign_in.proof.at, proofs: vec![sign_in.proof] });
+    }
+
+    /// The same session under a new secret, resting on the moment `now`, so that it outlives the end of all others.
+    #[must_use]
+    pub fn renewed(&self, digest: Digest, now: Moment) -> Self {
+        let mut next = self.clone();
+        next.digest = digest;
+        if let Some(subject) = &mut next.subject {
+            subject.since = subject.since.max(now);
+        }
+        next
+    }
+
+    /// The person who signed in.
+    pub fn person(&self) -> Option<PersonId> {
+        self.subject.as_ref().map(|subject| subject.person)
+    }
+
+    /// How the session stands by the clock alone.
+    pub fn check(&self, now: Moment, policy: &Policy) -> Standing {
+        if now >= self.ends {
+            Standing::Over
+        } else if now >= self.idle_end(policy) {
+            Standing::IdleOut
+        } else {
+            Standing::Alive
+        }
+    }
+
+    /// How the session of `person` stands: by the clock, and by what was done to the person since.
+    pub fn check_with(&self, person: Option<&Person>, now: Moment, policy: &Policy) -> Standing {
+        match (self.check(now, policy), &self.subject, person) {
+            (Standing::Alive, None, _) => Standing::Alive,
+            (Standing::Alive, Some(subject), Some(person))
+                if person.id == subject.person && !person.disabled && subject.since > person.valid_from =>
+            {
+                Standing::Alive
+            }
+            (Standing::Alive, ..) => Standing::Ended,
+            (dead, ..) => dead,
+        }
+    }
+
+    /// Whether the presented secret is the one that opens this session now.
+    pub fn opens_with(&self, digest: &Digest) -> bool {
+        self.digest == *digest
+    }
+
+    /// When it ends if it is not used again.
+    pub fn idle_end(&self, policy: &Policy) -> Moment {
+        self.used + policy.lifetimes(self.life).idle
+    }
+
+    /// The earlier of the two ends.
+    pub fn expires(&self, policy: &Policy) -> Moment {
+        self.ends.min(self.idle_end(policy))
+    }
+
+    /// Whether this use is worth a write: a share of the idle time has passed since the last one that was written.
+    pub fn wants_touch(&self, now: Moment, policy: &Policy) -> bool {
+        let step = policy.lifetimes(self.life).idle / 100 * u32::from(policy.renew_percent);
+        now >= self.used + step
+    }
+
+    /// Writes the use, if it is still worth it.
+    pub fn touch(&self, now: Moment, policy: &Policy) -> Decision<Session, ()> {
+        if self.check(now, policy) == Standing::Alive && self.wants_touch(now, policy) {
+            let mut next = self.clone();
+            next.used = now;
+            Decision::Write(next, ())
+        } else {
+            Decision::Leave(())
+        }
+    }
+
+    /// Whether its strongest proof is from within the last `window`.
+    pub fn is_fresh(&self, window: Duration, now: Moment) -> bool {
+        let newest = self.subject.iter().flat_map(|subject| &subject.proofs).map(|proof| proof.at).max();
+        newest.is_some_and(|at| now.since(at) < window)
+    }
+}
+
+impl Record for Session {
+    const KIND: &'static str = "session";
+    const SCHEMA: u8 = 1;
+    type Id = SessionId;
+
+    fn id(&self) -> SessionId {
+        self.id
+    }
+
+    fn death(&self) -> Moment {
+        self.ends
+    }
+
+    fn weight(&self) -> usize {
+        let proofs = self.subject.as_ref().map_or(0, |subject| subject.proofs.len() * size_of::<Proof>());
+        size_of::<Self>() + self.origin.device.len() + proofs + self.data.json().len()
+    }
+}
+
+impl AsRef<[u8]> for SessionId {
+    fn as_ref(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
+impl AsRef<[u8]> for PersonId {
+    fn as_ref(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests;
