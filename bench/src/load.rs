@@ -62,8 +62,10 @@ pub(crate) struct Sample {
     /// Processor seconds of the server in the window.
     pub(crate) server_cpu: Option<f64>,
     pub(crate) per_cpu_second: Option<f64>,
-    /// Processor seconds of the load generator in the window.
-    pub(crate) load_cpu: f64,
+    /// Processor seconds of the load generator in the window, where it is this program alone.
+    pub(crate) load_cpu: Option<f64>,
+    /// Processor seconds of everything else on the machine, where the server's are known.
+    pub(crate) others_cpu: Option<f64>,
     /// Answers that said "later".
     pub(crate) deferred: u64,
     /// Connections opened anew because the server had announced that it closes them.
@@ -79,7 +81,7 @@ pub(crate) struct Sample {
 
 impl Sample {
     /// Fills in what follows from the answers, the latencies and the time they took.
-    pub(crate) fn conclude(&mut self, seconds: f64, server_cpu: Option<f64>, load_cpu: f64) {
+    pub(crate) fn conclude(&mut self, seconds: f64, server_cpu: Option<f64>, load_cpu: Option<f64>) {
         self.seconds = seconds;
         self.per_second = self.answers as f64 / seconds;
         self.server_cpu = server_cpu;
@@ -117,11 +119,11 @@ async fn measure(work: &Work, window: Window) -> Result<Sample> {
     // What went wrong while warming up stays in the result.
     let errors = std::mem::take(&mut shared.tally.borrow_mut().errors);
     *shared.tally.borrow_mut() = Sample { errors, ..Sample::default() };
-    let (server_before, load_before) = (server_cpu(work)?, process::cpu_seconds(std::process::id())?);
+    let before = Cpu::read(work)?;
     let started = Instant::now();
     tokio::time::sleep(window.measured).await;
     let seconds = started.elapsed().as_secs_f64();
-    let (server_after, load_after) = (server_cpu(work)?, process::cpu_seconds(std::process::id())?);
+    let used = Cpu::read(work)?.since(&before);
     let mut sample = std::mem::take(&mut *shared.tally.borrow_mut());
     shared.stopped.set(true);
     for connection in connections {
@@ -132,13 +134,34 @@ async fn measure(work: &Work, window: Window) -> Result<Sample> {
     for (error, count) in std::mem::take(&mut shared.tally.borrow_mut().errors) {
         *sample.errors.entry(error).or_default() += count;
     }
-    let server_cpu = server_before.zip(server_after).map(|(before, after)| after - before);
-    sample.conclude(seconds, server_cpu, load_after - load_before);
+    sample.conclude(seconds, used.server, Some(used.load));
+    sample.others_cpu = used.server.map(|server| (used.machine - used.load - server).max(0.0));
     Ok(sample)
 }
 
-fn server_cpu(work: &Work) -> Result<Option<f64>> {
-    work.process.map(process::cpu_seconds).transpose().context("the server is gone")
+/// Processor seconds used so far.
+struct Cpu {
+    server: Option<f64>,
+    load: f64,
+    machine: f64,
+}
+
+impl Cpu {
+    fn read(work: &Work) -> Result<Self> {
+        Ok(Self {
+            server: work.process.map(process::cpu_seconds).transpose().context("the server is gone")?,
+            load: process::cpu_seconds(std::process::id())?,
+            machine: process::machine_cpu_seconds()?,
+        })
+    }
+
+    fn since(self, before: &Self) -> Self {
+        Self {
+            server: self.server.zip(before.server).map(|(now, then)| now - then),
+            load: self.load - before.load,
+            machine: self.machine - before.machine,
+        }
+    }
 }
 
 /// One connection after the other until the window is over or too much has gone wrong.

@@ -129,6 +129,20 @@ pub(crate) fn cpu_seconds(process: u32) -> Result<f64> {
     Ok(ticks as f64 / ticks_per_second())
 }
 
+/// The same of all children of this process that have ended and were waited for.
+pub(crate) fn ended_children_cpu_seconds() -> Result<f64> {
+    let stat = fs::read_to_string("/proc/self/stat").context("reading /proc/self/stat")?;
+    let ticks = ended_children_cpu_ticks(&stat).context("unexpected /proc/self/stat")?;
+    Ok(ticks as f64 / ticks_per_second())
+}
+
+/// Processor time all processes of the machine have used since it started, in seconds.
+pub(crate) fn machine_cpu_seconds() -> Result<f64> {
+    let stat = fs::read_to_string("/proc/stat").context("reading /proc/stat")?;
+    let ticks = machine_cpu_ticks(&stat).context("unexpected /proc/stat")?;
+    Ok(ticks as f64 / ticks_per_second())
+}
+
 /// Resident memory in kibibytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Memory {
@@ -182,11 +196,33 @@ fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
 /// Fields 14 and 15 (utime, stime) of proc_pid_stat(5). The name in field 2 may hold spaces and brackets, so counting
 /// starts behind the last closing bracket.
 fn cpu_ticks(stat: &str) -> Option<u64> {
+    two_fields(stat, 11)
+}
+
+/// Fields 16 and 17 (cutime, cstime).
+fn ended_children_cpu_ticks(stat: &str) -> Option<u64> {
+    two_fields(stat, 13)
+}
+
+/// The sum of two neighbouring numbers, counted from behind the name.
+fn two_fields(stat: &str, first: usize) -> Option<u64> {
     let (_, rest) = stat.rsplit_once(')')?;
-    let mut fields = rest.split_ascii_whitespace().skip(11);
+    let mut fields = rest.split_ascii_whitespace().skip(first);
     let user: u64 = fields.next()?.parse().ok()?;
     let system: u64 = fields.next()?.parse().ok()?;
     Some(user + system)
+}
+
+/// The line `cpu` of proc_stat(5) without idle, iowait, and the guests' time that user time holds already.
+fn machine_cpu_ticks(stat: &str) -> Option<u64> {
+    let line = stat.lines().find_map(|line| line.strip_prefix("cpu "))?;
+    let fields: Vec<u64> =
+        line.split_ascii_whitespace().map(|field| field.parse().ok()).collect::<Option<_>>()?;
+    let [user, nice, system, _idle, _iowait, interrupts, soft_interrupts, stolen, ..] = *fields.as_slice()
+    else {
+        return None;
+    };
+    Some(user + nice + system + interrupts + soft_interrupts + stolen)
 }
 
 fn memory_of(status: &str) -> Option<Memory> {
@@ -221,8 +257,15 @@ mod tests {
     fn processor_time_behind_an_awkward_name() {
         let stat = "42 (a) b (c)) S 1 42 42 0 -1 4194560 9 0 0 0 150 50 7 8 20 0 1 0 100 0 0";
         assert_eq!(cpu_ticks(stat), Some(200));
+        assert_eq!(ended_children_cpu_ticks(stat), Some(15));
         assert_eq!(cpu_ticks("42 (short) S 1 2"), None);
         assert_eq!(cpu_ticks(""), None);
+    }
+
+    #[test]
+    fn idle_time_is_no_work_of_others() {
+        assert_eq!(machine_cpu_ticks("cpu  1 2 4 800 900 8 16 32 64 128\ncpu0 1 1 1 1\n"), Some(63));
+        assert_eq!(machine_cpu_ticks("cpu0 1 2 3 4 5 6 7 8\n"), None);
     }
 
     #[test]

@@ -74,6 +74,7 @@ impl Table {
                 "per server-CPU-second",
                 "server core",
                 "load core",
+                "others",
                 "p50",
                 "p99",
                 "p99.9",
@@ -84,17 +85,19 @@ impl Table {
         );
         for one in series {
             let latency = one.latency();
+            let time = |micros: u64| if latency.total() == 0 { none() } else { millis(micros as f64) };
             let deferred: u64 = one.samples.iter().map(|sample| sample.deferred).sum();
             table.row([
                 one.label.clone(),
                 one.per_second().map_or_else(none, counts),
                 one.per_cpu_second().map_or_else(none, counts),
                 one.server_share().map_or_else(none, percent),
-                percent(one.load_share()),
-                millis(latency.quantile(0.5) as f64),
-                millis(latency.quantile(0.99) as f64),
-                millis(latency.quantile(0.999) as f64),
-                millis(latency.longest() as f64),
+                one.load_share().map_or_else(none, percent),
+                one.others_share().map_or_else(none, percent),
+                time(latency.quantile(0.5)),
+                time(latency.quantile(0.99)),
+                time(latency.quantile(0.999)),
+                time(latency.longest()),
                 deferred.to_string(),
                 one.errors().to_string(),
             ]);

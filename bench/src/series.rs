@@ -53,8 +53,15 @@ impl Series {
     }
 
     /// Which part of one core the load generator used, over all rounds.
-    pub(crate) fn load_share(&self) -> f64 {
-        self.samples.iter().map(|sample| sample.load_cpu).sum::<f64>() / self.seconds()
+    pub(crate) fn load_share(&self) -> Option<f64> {
+        let cpu: Option<f64> = self.samples.iter().map(|sample| sample.load_cpu).sum();
+        cpu.map(|cpu| cpu / self.seconds())
+    }
+
+    /// How much of one core everything else on the machine used, over all rounds.
+    pub(crate) fn others_share(&self) -> Option<f64> {
+        let cpu: Option<f64> = self.samples.iter().map(|sample| sample.others_cpu).sum();
+        cpu.map(|cpu| cpu / self.seconds())
     }
 
     fn seconds(&self) -> f64 {
@@ -102,13 +109,14 @@ mod tests {
     #[test]
     fn ratios_are_taken_within_a_round() {
         let series = |label: &str, values: [f64; 3]| {
-            let sample = |per_second| Sample { per_second, seconds: 2.0, load_cpu: 1.0, ..Sample::default() };
+            let sample =
+                |per_second| Sample { per_second, seconds: 2.0, load_cpu: Some(1.0), ..Sample::default() };
             Series { label: label.to_owned(), samples: values.map(sample).into() }
         };
         let (ours, theirs) = (series("a", [50.0, 90.0, 80.0]), series("b", [100.0, 100.0, 200.0]));
         let ratio = ours.ratio(&theirs, |sample| Some(sample.per_second)).unwrap();
         assert_eq!(ratio, Spread { median: 0.5, lowest: 0.4, highest: 0.9 });
         assert_eq!(ours.ratio(&theirs, |sample| sample.per_cpu_second), None);
-        assert_eq!((ours.load_share(), ours.server_share()), (0.5, None));
+        assert_eq!((ours.load_share(), ours.server_share()), (Some(0.5), None));
     }
 }

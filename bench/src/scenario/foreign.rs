@@ -51,7 +51,7 @@ pub(crate) fn run(run: &Run, options: &Options) -> Result<()> {
     let series = run.interleave(&entries, run.window(CONNECTIONS))?;
     hyper.stop()?;
     axum.stop()?;
-    run.finish(&report(run, series))
+    run.finish(report(run, series))
 }
 
 fn work(options: &Options, place: &Place) -> Result<Work> {

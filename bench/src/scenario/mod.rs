@@ -17,12 +17,14 @@ use anyhow::{Context, Result, bail};
 
 use crate::load::{self, Expected, Window, Work};
 use crate::process::{self, Cores, Running};
-use crate::report::Report;
+use crate::report::{self, Report};
 use crate::series::Series;
 use crate::wire;
 
 /// Keep-alive connections of the check scenarios.
 pub(crate) const CONNECTIONS: usize = 64;
+/// A machine where the rest used more than this of one core was not quiet.
+const QUIET: f64 = 0.1;
 /// Fewer rounds are no result.
 const ROUNDS_OF_A_RESULT: u32 = 5;
 
@@ -79,7 +81,14 @@ impl Run {
     }
 
     /// Prints the report; writes it when it is a result.
-    pub(crate) fn finish(&self, report: &Report) -> Result<()> {
+    pub(crate) fn finish(&self, mut report: Report) -> Result<()> {
+        let others = report.series.iter().filter_map(Series::others_share).reduce(f64::max);
+        if let Some(share) = others {
+            let verdict = if share > QUIET { ": the machine was not quiet" } else { "" };
+            let text =
+                format!("Other processes used at most {} of one core{verdict}.", report::percent(share));
+            report.conditions.push(text);
+        }
         print!("{}", report.markdown());
         if report.errors() > 0 {
             let errors: Vec<_> = report.series.iter().flat_map(Series::error_text).collect();

@@ -66,7 +66,7 @@ pub(crate) fn run(run: &Run) -> Result<()> {
 
     let first_answer = Spread::of(starts.iter().map(Duration::as_secs_f64));
     let Some(first_answer) = first_answer else { bail!("no start was measured") };
-    run.finish(&report(run, series, &Beside { first_answer, idle, loaded, sessions }))
+    run.finish(report(run, series, &Beside { first_answer, idle, loaded, sessions }))
 }
 
 /// Starts the server again and again on the same directory; the last one keeps running.

@@ -57,7 +57,7 @@ pub(crate) fn run(run: &Run) -> Result<()> {
     }
     let memory = process::memory(served.running.id())?;
     served.running.stop()?;
-    run.finish(&report(run, raw, sign_in, memory.peak))
+    run.finish(report(run, raw, sign_in, memory.peak))
 }
 
 fn with_people(gateward: &Path, names: &[String]) -> Result<House> {
@@ -71,7 +71,8 @@ fn with_people(gateward: &Path, names: &[String]) -> Result<House> {
 /// Hashes on `threads` threads at once, each with memory of its own that was touched before the clock starts.
 fn hash_only(threads: usize, time: Duration) -> Result<Sample> {
     let ready = Barrier::new(threads);
-    let cpu_before = process::cpu_seconds(std::process::id())?;
+    let (cpu_before, machine_before) =
+        (process::cpu_seconds(std::process::id())?, process::machine_cpu_seconds()?);
     let results = thread::scope(|scope| {
         let running: Vec<_> = (0..threads).map(|_| scope.spawn(|| hash_until(&ready, time))).collect();
         running
@@ -80,6 +81,7 @@ fn hash_only(threads: usize, time: Duration) -> Result<Sample> {
             .collect::<Result<Vec<_>>>()
     })?;
     let cpu = process::cpu_seconds(std::process::id())? - cpu_before;
+    let machine = process::machine_cpu_seconds()? - machine_before;
     let mut sample = Sample::default();
     let mut per_second = 0.0;
     let mut longest = 0.0_f64;
@@ -90,8 +92,9 @@ fn hash_only(threads: usize, time: Duration) -> Result<Sample> {
         sample.answers += latency.total();
         sample.latency.add(&latency);
     }
-    sample.conclude(longest, Some(cpu), 0.0);
+    sample.conclude(longest, Some(cpu), None);
     sample.per_second = per_second;
+    sample.others_cpu = Some((machine - cpu).max(0.0));
     Ok(sample)
 }
 

@@ -116,13 +116,26 @@ impl<R: Record> Book<R> {
         Ok(Some(loaded))
     }
 
-    /// Writes a new record; `None` when its id is in use.
-    pub async fn create(&self, record: R) -> Result<Option<Arc<Loaded<R>>>, Fault> {
+    /// Writes a new record; `None` when a living one has its id. A dead one that was not yet swept gives way.
+    pub async fn create(&self, record: R, now: Moment) -> Result<Option<Arc<Loaded<R>>>, Fault> {
         let id = record.id();
-        match self.kv.create(&Key::new(R::KIND, id), encode(&record)?, record.death()).await? {
-            Created::Exists => Ok(None),
-            Created::Done(version) => Ok(Some(self.remember(id, Loaded { record, version }))),
+        let (key, value) = (Key::new(R::KIND, id), encode(&record)?);
+        for _ in 0..ATTEMPTS {
+            if let Created::Done(version) = self.kv.create(&key, value.clone(), record.death()).await? {
+                return Ok(Some(self.remember(id, Loaded { record, version })));
+            }
+            let dead = match self.kv.get(&key).await? {
+                Some(stored) if stored.death > now => return Ok(None),
+                Some(stored) => stored,
+                None => continue,
+            };
+            if let Replaced::Done(version) =
+                self.kv.replace(&key, dead.version, value.clone(), record.death()).await?
+            {
+                return Ok(Some(self.remember(id, Loaded { record, version })));
+            }
         }
+        Err(Fault::new(self.kv.traits().engine, FaultKind::Contended, R::KIND))
     }
 
     /// Loads, decides and commits by one compare-and-set; when somebody else was faster, loads and decides again.

@@ -15,6 +15,8 @@ pub enum Refusal {
     Throttled(Duration),
     /// More work than can be queued; worth trying after this time.
     Busy(Duration),
+    /// Something that is needed does not answer: our fault, and worth trying again.
+    Unavailable,
     /// The request came from another site.
     CrossSite,
     /// The form's token is missing, foreign or too old.
@@ -88,6 +90,9 @@ impl Refusal {
             }
             Refusal::Throttled(_) => ("throttled", 429, "Too many attempts. Try again later.", Warn),
             Refusal::Busy(_) => ("busy", 503, "The server has too much to do. Try again in a moment.", Warn),
+            Refusal::Unavailable => {
+                ("unavailable", 503, "Something that is needed does not answer. Try again.", Warn)
+            }
             Refusal::CrossSite => ("cross-site", 403, "The request came from another site.", Warn),
             Refusal::FormExpired => ("form-expired", 403, "The form has expired. Load it again.", Info),
             Refusal::Forbidden => ("forbidden", 403, "You may not do this.", Info),
@@ -132,6 +137,7 @@ impl Refusal {
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
             Refusal::Throttled(wait) | Refusal::Busy(wait) => Some(*wait),
+            Refusal::Unavailable => Some(Duration::from_secs(1)),
             _ => None,
         }
     }

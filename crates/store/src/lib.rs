@@ -1,1 +1,40 @@
-//! placeholder
+//! The memory of Gateward: stores for sessions and people behind the kernel's ports.
+//!
+//! * [`Memory`] is the reference: everything a [`Kv`](gateward_kernel::ports::Kv) promises, readable in one sitting.
+//! * [`Sqlite`] keeps records, people and audit events in one database file.
+//! * [`layers`] are small stores around a store: deadlines and figures.
+//! * [`contract`] is the list of cases that every store must pass, also one that somebody else writes.
+
+pub mod contract;
+pub mod layers;
+mod memory;
+mod sql;
+
+pub use memory::Memory;
+pub use sql::{OpenError, Sqlite, SqliteFigures, SqliteOptions};
+
+use gateward_kernel::ports::{Fault, FaultKind, Key};
+
+/// The longest id, in bytes, as [`Key`] has it.
+const LONGEST_ID: usize = 64;
+
+/// The largest value that the stores of this crate take, in bytes: far above what a session may hold.
+const LARGEST_VALUE: usize = 1 << 20;
+
+/// Refuses what is larger than a store takes. Only writing needs to ask: what was never written is never found.
+fn fits(engine: &'static str, key: &Key, value: &[u8]) -> Result<(), Fault> {
+    let too_large = |what: &str, length: usize, limit: usize| {
+        Fault::new(
+            engine,
+            FaultKind::TooLarge,
+            format!("{} {what} of {length} bytes, limit {limit}", key.kind),
+        )
+    };
+    if key.id.len() > LONGEST_ID {
+        return Err(too_large("id", key.id.len(), LONGEST_ID));
+    }
+    if value.len() > LARGEST_VALUE {
+        return Err(too_large("value", value.len(), LARGEST_VALUE));
+    }
+    Ok(())
+}

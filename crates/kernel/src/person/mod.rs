@@ -11,6 +11,7 @@ pub use name::{NameProblem, UserName};
 
 use crate::id::PersonId;
 use crate::secret::Digest;
+use crate::session::Validity;
 use crate::time::Moment;
 
 /// The group whose members administer Gateward itself.
@@ -117,6 +118,11 @@ impl Person {
     /// Makes every session and token from before `now` dead.
     pub fn end_everything(&mut self, now: Moment) {
         self.valid_from = self.valid_from.max(now);
+    }
+
+    /// What decides whether their sessions count.
+    pub fn validity(&self) -> Validity {
+        Validity { person: self.id, from: self.valid_from, disabled: self.disabled }
     }
 
     /// Redeems the one-time code with this digest: whether it was the living one. It is spent either way only if it

@@ -63,7 +63,7 @@ pub enum Replaced {
 pub struct Page {
     /// Ids and values.
     pub items: Vec<(Box<[u8]>, Stored)>,
-    /// Where the next part starts; `None` when this was the last.
+    /// The last id of this part, after which the next one starts; `None` when nothing comes after.
     pub next: Option<Box<[u8]>>,
 }
 
@@ -103,7 +103,8 @@ pub trait Kv: Send + Sync + 'static {
     fn traits(&self) -> Traits;
     /// Reads one record; also one past its death that was not yet swept.
     fn get<'a>(&'a self, key: &'a Key) -> Answer<'a, Option<Stored>>;
-    /// Writes a record that is not there yet. Of many at once exactly one is done.
+    /// Writes a record that is not there yet. Of many at once exactly one is done. A value above [`Traits::largest`] or
+    /// an id above 64 bytes is a fault ([`FaultKind::TooLarge`](super::FaultKind::TooLarge)).
     fn create<'a>(&'a self, key: &'a Key, value: Bytes, death: Moment) -> Answer<'a, Created>;
     /// Writes a record whose state is `expected`. Never brings back what was removed.
     fn replace<'a>(

@@ -14,7 +14,6 @@ pub use handle::{Handle, HandleKey, NotAHandle, TEXT_LENGTH};
 pub use roster::{Entry, Roster};
 
 use crate::id::{PersonId, SessionId};
-use crate::person::Person;
 use crate::record::{Decision, Record};
 use crate::secret::Digest;
 use crate::time::Moment;
@@ -159,6 +158,17 @@ pub enum Standing {
     WrongSecret,
 }
 
+/// What decides whether a person's sessions and tokens count.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Validity {
+    /// Whose.
+    pub person: PersonId,
+    /// What rests on a proof from this moment or before is dead.
+    pub from: Moment,
+    /// Nothing counts while this is set.
+    pub disabled: bool,
+}
+
 /// What somebody proved when signing in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SignIn {
@@ -252,12 +262,14 @@ impl Session {
         }
     }
 
-    /// How the session of `person` stands: by the clock, and by what was done to the person since.
-    pub fn check_with(&self, person: Option<&Person>, now: Moment, policy: &Policy) -> Standing {
+    /// How the session stands: by the clock, and by what was done to its person since.
+    pub fn check_with(&self, person: Option<Validity>, now: Moment, policy: &Policy) -> Standing {
         match (self.check(now, policy), &self.subject, person) {
             (Standing::Alive, None, _) => Standing::Alive,
-            (Standing::Alive, Some(subject), Some(person))
-                if person.id == subject.person && !person.disabled && subject.since > person.valid_from =>
+            (Standing::Alive, Some(subject), Some(validity))
+                if validity.person == subject.person
+                    && !validity.disabled
+                    && subject.since > validity.from =>
             {
                 Standing::Alive
             }

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::person::Person;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -97,7 +98,7 @@ fn ending_everything_is_exact() {
     let mut owner = person(1);
     let (before, same, after) = (session(at(9)), session(at(10)), session(at(11)));
     owner.end_everything(at(10));
-    let standing = |session: &Session| session.check_with(Some(&owner), at(12), &policy());
+    let standing = |session: &Session| session.check_with(Some(owner.validity()), at(12), &policy());
     assert_eq!(standing(&before), Standing::Ended);
     assert_eq!(standing(&same), Standing::Ended, "begun in the very moment");
     assert_eq!(standing(&after), Standing::Alive);
@@ -116,9 +117,9 @@ fn disabled_gone_and_other_people_have_no_living_session() {
     let begun = session(at(0));
     let mut disabled = person(1);
     disabled.disabled = true;
-    assert_eq!(begun.check_with(Some(&person(1)), at(1), &policy()), Standing::Alive);
-    assert_eq!(begun.check_with(Some(&disabled), at(1), &policy()), Standing::Ended);
-    assert_eq!(begun.check_with(Some(&person(2)), at(1), &policy()), Standing::Ended);
+    assert_eq!(begun.check_with(Some(person(1).validity()), at(1), &policy()), Standing::Alive);
+    assert_eq!(begun.check_with(Some(disabled.validity()), at(1), &policy()), Standing::Ended);
+    assert_eq!(begun.check_with(Some(person(2).validity()), at(1), &policy()), Standing::Ended);
     assert_eq!(begun.check_with(None, at(1), &policy()), Standing::Ended);
 }
 

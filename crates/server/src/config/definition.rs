@@ -1,6 +1,6 @@
-//! How a setting is defined: **once**. The macros [`settings!`] and [`record!`] take name, type, default, range and
-//! documentation of each setting, and out of it come the typed struct, its reader, its default, the page
-//! `docs/config.md`, the file `docs/gateward.default.toml` and the list of known keys.
+//! How a setting is defined: **once**. The macros [`settings!`] and [`record!`] take name, type, default,
+//! range and documentation of each setting, and out of it come the typed struct, its reader, its default, the
+//! page `docs/config.md`, the file `docs/gateward.default.toml` and the list of known keys.
 
 use super::given::{Given, What};
 use super::layer::Layers;
@@ -16,15 +16,17 @@ pub(super) struct Field {
     pub(super) default: Option<&'static str>,
     pub(super) range: Option<(&'static str, &'static str)>,
     pub(super) kind: fn() -> Kind,
+    /// A default in TOML.
+    pub(super) shown: fn(&str) -> Option<toml::Value>,
 }
 
 /// What documentation and errors say about a type of value.
 #[derive(Debug, Clone)]
 pub(super) struct Kind {
-    /// With its article: "a duration".
-    pub(super) name: String,
     /// Everything that may be written, in words.
     pub(super) allowed: String,
+    /// The same for a cell of the manual, which explains the common types once.
+    pub(super) brief: String,
     pub(super) secret: bool,
     /// The keys of one item, when the setting is a list of tables (`[[app]]`).
     pub(super) items: Option<Group>,
@@ -78,6 +80,11 @@ pub(super) trait Scalar: Sized {
     /// Everything that may be written, in words.
     fn allowed() -> String;
 
+    /// The same for a cell of the manual, which explains the common types once.
+    fn brief() -> String {
+        Self::allowed()
+    }
+
     /// The value of `text`, or why not, continuing a sentence that begins with the text: "is not …".
     fn parse(text: &str) -> Result<Self, String>;
 
@@ -104,19 +111,30 @@ pub(super) trait Record: Sized {
 }
 
 impl Field {
-    /// The sentence that says what may be written, the range included.
-    pub(super) fn allowed(&self) -> String {
-        let allowed = (self.kind)().allowed;
+    /// The type in a few words, the range included.
+    pub(super) fn brief(&self) -> String {
+        let brief = (self.kind)().brief;
         match self.range {
-            Some((low, high)) => format!("{allowed}, from {low} to {high}"),
-            None => allowed,
+            Some((low, high)) => format!("{brief}, {low} to {high}"),
+            None => brief,
         }
+    }
+
+    /// The default in TOML; `None` if the key must be given.
+    pub(super) fn default_in_toml(&self) -> Option<toml::Value> {
+        self.default.and_then(self.shown)
     }
 
     /// The dotted key in the section `section`.
     pub(super) fn key(&self, section: &str) -> String {
         if section.is_empty() { self.name.to_owned() } else { format!("{section}.{}", self.name) }
     }
+}
+
+/// The value of a default, in TOML.
+pub(super) fn shown<T: Value>(default: &str) -> Option<toml::Value> {
+    let place = Place::new(super::problem::Origin::Default, "");
+    T::read(&Given::bare(default), &place).ok().map(|value| value.show())
 }
 
 /// Reads the value of a field, its range included (`within` tells whether the value lies in it).
@@ -140,17 +158,12 @@ pub(super) fn within<T: Scalar + PartialOrd>(value: &T, low: &str, high: &str) -
 }
 
 /// Reads the field of a table from its entry, else from its default.
-pub(super) fn read_entry<T: Value>(
-    field: &Field,
-    table: &Given,
-    place: &Place,
-    within: impl Fn(&T) -> bool,
-) -> Result<T, Vec<Problem>> {
+pub(super) fn read_entry<T: Value>(field: &Field, table: &Given, place: &Place) -> Result<T, Vec<Problem>> {
     let default = field.default.map(Given::bare);
     let Some(given) = entry(table, field.name).or(default.as_ref()) else {
         return Err(vec![place.problem(table, format!("the key {:?} is missing", field.name))]);
     };
-    read_field(field, given, place.inside(field.name), within)
+    read_field(field, given, place.inside(field.name), |_| true)
 }
 
 /// The value of `name` in a table.
@@ -183,7 +196,9 @@ pub(super) fn table_form(group: &Group) -> String {
 
 /// One [`Field`] out of the pieces of a definition.
 macro_rules! field {
-    ($name:ident, $type:ty, [$($doc:literal)+], [$($default:literal)?], [$($low:literal $high:literal)?]) => {{
+    (
+        $name:ident, $type:ty, [$($doc:literal)+], [$($default:literal)?], [$($low:literal $high:literal)?]
+    ) => {{
         #[allow(unused_mut, unused_assignments, reason = "a definition may have no default and no range")]
         const FIELD: $crate::config::definition::Field = {
             let mut default = None;
@@ -196,6 +211,7 @@ macro_rules! field {
                 default,
                 range,
                 kind: <$type as $crate::config::definition::Value>::kind,
+                shown: $crate::config::definition::shown::<$type>,
             }
         };
         FIELD
@@ -204,8 +220,8 @@ macro_rules! field {
 
 /// Defines a section of settings: a public struct, its reader and its documentation.
 ///
-/// A setting is `/// meaning`, `name: Type = "default" in "low"..="high";` (the range where there is one). Sections
-/// inside it follow as `section name: Type;`.
+/// A setting is `/// meaning`, `name: Type = "default" in "low"..="high";` (the range where there is one).
+/// Sections inside it follow as `section name: Type;`.
 macro_rules! settings {
     (
         $(#[doc = $intro:literal])+
@@ -226,12 +242,15 @@ macro_rules! settings {
 
         impl $crate::config::definition::Section for $name {
             fn groups(key: &'static str) -> Vec<$crate::config::definition::Group> {
-                use $crate::config::definition::{Field, Group, Section, field};
+                use $crate::config::definition::{Field, Group, field};
                 const FIELDS: &[Field] =
                     &[$( field!($field, $type, [$($doc)+], [$default], [$($low $high)?]) ),*];
                 #[allow(unused_mut, reason = "most sections have none inside")]
                 let mut groups = vec![Group { key, intro: concat!($($intro, "\n"),+), fields: FIELDS }];
-                $( groups.extend(<$sub_type as Section>::groups(stringify!($sub))); )*
+                $(
+                    let inside = <$sub_type as $crate::config::definition::Section>::groups(stringify!($sub));
+                    groups.extend(inside);
+                )*
                 groups
             }
 
@@ -241,7 +260,7 @@ macro_rules! settings {
                 resolving: &mut $crate::config::resolve::Resolving,
             ) -> Option<Self> {
                 #[allow(unused_imports, reason = "not every section has ranges")]
-                use $crate::config::definition::{Section, field, within};
+                use $crate::config::definition::{field, within};
                 $(
                     let $field = resolving.take::<$type>(
                         key,
@@ -250,7 +269,11 @@ macro_rules! settings {
                         |_value| true $( && within(_value, $low, $high) )?,
                     );
                 )*
-                $( let $sub = <$sub_type as Section>::resolve(stringify!($sub), layers, resolving); )*
+                $( let $sub = <$sub_type as $crate::config::definition::Section>::resolve(
+                    stringify!($sub),
+                    layers,
+                    resolving,
+                ); )*
                 Some(Self { $( $field: $field?, )* $( $sub: $sub?, )* })
             }
         }
@@ -258,14 +281,15 @@ macro_rules! settings {
 }
 
 /// Defines a table in a list of settings, such as one `[[app]]`. As [`settings!`], but a key without default
-/// must be given, and what the keys must satisfy together is the type's own `Record::check`.
+/// must be given, no key has a range, and what the keys must satisfy together is the type's own
+/// `Record::check`.
 macro_rules! record {
     (
         $(#[doc = $intro:literal])+
         pub struct $name:ident {
             $(
                 $(#[doc = $doc:literal])+
-                $field:ident : $type:ty $(= $default:literal)? $(in $low:literal ..= $high:literal)? ;
+                $field:ident : $type:ty $(= $default:literal)? ;
             )*
         }
     ) => {
@@ -279,7 +303,7 @@ macro_rules! record {
             fn group() -> $crate::config::definition::Group {
                 use $crate::config::definition::{Field, Group, field};
                 const FIELDS: &[Field] =
-                    &[$( field!($field, $type, [$($doc)+], [$($default)?], [$($low $high)?]) ),*];
+                    &[$( field!($field, $type, [$($doc)+], [$($default)?], []) ),*];
                 Group { key: "", intro: concat!($($intro, "\n"),+), fields: FIELDS }
             }
         }
@@ -288,27 +312,28 @@ macro_rules! record {
             const STRUCTURED: bool = true;
 
             fn kind() -> $crate::config::definition::Kind {
-                let allowed = $crate::config::definition::table_form(&Self::group());
-                let name = "a table".to_owned();
-                $crate::config::definition::Kind { name, allowed, secret: false, items: Some(Self::group()) }
+                $crate::config::definition::Kind {
+                    allowed: $crate::config::definition::table_form(&Self::group()),
+                    brief: "table, see below".to_owned(),
+                    secret: false,
+                    items: Some(Self::group()),
+                }
             }
 
             fn read(
                 given: &$crate::config::given::Given,
                 place: &$crate::config::problem::Place,
             ) -> Result<Self, Vec<$crate::config::problem::Problem>> {
-                #[allow(unused_imports, reason = "not every record has ranges")]
-                use $crate::config::definition::{Record, field, foreign_entries, read_entry, within};
+                use $crate::config::definition::{Record, field, foreign_entries, read_entry};
                 let mut problems = foreign_entries(&Self::group(), given, place);
                 if !matches!(given.what, $crate::config::given::What::Table(_)) {
                     return Err(problems);
                 }
                 $(
                     let $field = read_entry::<$type>(
-                        &field!($field, $type, [$($doc)+], [$($default)?], [$($low $high)?]),
+                        &field!($field, $type, [$($doc)+], [$($default)?], []),
                         given,
                         place,
-                        |_value| true $( && within(_value, $low, $high) )?,
                     ).map_err(|found| problems.extend(found)).ok();
                 )*
                 if !problems.is_empty() {

@@ -1,5 +1,5 @@
-//! A value as somebody wrote it, before it has a type: from the TOML of the settings file, or as the bare text
-//! of an environment variable or a flag.
+//! A value as somebody wrote it, before it has a type: from the TOML of the settings file, or as the bare
+//! text of an environment variable or a flag.
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};

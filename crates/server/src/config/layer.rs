@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::given::{self, Entry, Given, What};
+use super::nearest::likeness;
 use super::problem::{Origin, Place, Problem, quote};
 use super::schema::{CONFIG_VARIABLE, FILE_SUFFIX, PREFIX, Schema, variable_of};
 use super::sources::{FileText, SecretFile, Sources};
@@ -44,11 +45,15 @@ impl Layers {
     }
 }
 
+/// From this likeness on, an unknown key counts as a mistyped known one.
+const MEANT: f64 = 0.5;
+
 impl Findings {
     fn unknown(&mut self, origin: Origin, key: &str, nearest: Option<&str>, shown: &str) {
         let message = format!("no such setting; the nearest known key is {shown}");
         self.problems.push(Problem::new(origin, key, message));
-        self.meant.extend(nearest.map(str::to_owned));
+        let meant = nearest.filter(|nearest| likeness(key, nearest) >= MEANT);
+        self.meant.extend(meant.map(str::to_owned));
     }
 }
 
@@ -180,8 +185,8 @@ fn secret_of(variable: &str, key: &str, files: &[SecretFile], findings: &mut Fin
     }
 }
 
-/// Kubernetes sets such variables in every container next to a service called `gateward`; nobody wrote them as
-/// settings: `GATEWARD_SERVICE_HOST`, `GATEWARD_SERVICE_PORT…`, `GATEWARD_PORT…=tcp://10.0.0.1:80`.
+/// Kubernetes sets such variables in every container next to a service called `gateward`; nobody wrote them
+/// as settings: `GATEWARD_SERVICE_HOST`, `GATEWARD_SERVICE_PORT…`, `GATEWARD_PORT…=tcp://10.0.0.1:80`.
 fn is_service_link(name: &str, value: &str) -> bool {
     let rest = name.trim_start_matches(PREFIX);
     if rest == "PORT" {
@@ -207,7 +212,12 @@ fn flag_layer(sources: &Sources, schema: &Schema, findings: &mut Findings) -> La
             layer.insert(flag.key.clone(), (place, Given::bare(&flag.value)));
         } else {
             let nearest = schema.nearest_key(&flag.key);
-            findings.unknown(origin, quote(&flag.key).trim_matches('"'), nearest, nearest.unwrap_or_default());
+            findings.unknown(
+                origin,
+                quote(&flag.key).trim_matches('"'),
+                nearest,
+                nearest.unwrap_or_default(),
+            );
         }
     }
     layer

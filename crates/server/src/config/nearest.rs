@@ -13,12 +13,13 @@ pub(super) fn nearest<'a>(unknown: &str, candidates: impl IntoIterator<Item = &'
     best.map(|(_, candidate)| candidate)
 }
 
-fn likeness(unknown: &str, candidate: &str) -> f64 {
+/// How alike two dotted keys are, from 0 to 1.
+pub(super) fn likeness(unknown: &str, candidate: &str) -> f64 {
     let (unknown, candidate) = (unknown.to_lowercase(), candidate.to_lowercase());
     let whole = strsim::normalized_damerau_levenshtein(&unknown, &candidate);
     let ends = strsim::normalized_damerau_levenshtein(last_part(&unknown), last_part(&candidate));
-    // A small step below a likeness of the whole, so that the same section wins where both fit.
-    whole.max(ends * 0.9)
+    // The last part alone counts a little less, so that the same section wins where both fit.
+    (ends * 0.9).max(whole.midpoint(ends))
 }
 
 fn last_part(key: &str) -> &str {

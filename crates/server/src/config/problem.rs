@@ -143,8 +143,8 @@ pub(super) fn quote(value: &str) -> String {
     format!("{text:?}")
 }
 
-/// Masks what stands between `://` and the last `@`: settings that hold addresses of stores may hold a password there,
-/// and a mistyped one must not end up in a log.
+/// Masks what stands between `://` and the last `@`: settings that hold addresses of stores may hold a
+/// password there, and a mistyped one must not end up in a log.
 fn without_password(value: &str) -> String {
     match (value.find("://"), value.rfind('@')) {
         (Some(scheme), Some(at)) if scheme < at => {

@@ -26,10 +26,8 @@ struct Key {
 impl Schema {
     pub(super) fn of<T: Section>() -> Schema {
         let groups = T::groups("");
-        let keys = groups
-            .iter()
-            .flat_map(|group| group.fields.iter().map(|field| key_of(group, field)))
-            .collect();
+        let keys =
+            groups.iter().flat_map(|group| group.fields.iter().map(|field| key_of(group, field))).collect();
         Schema { groups, keys }
     }
 

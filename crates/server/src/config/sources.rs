@@ -1,6 +1,7 @@
 //! Where settings are read from. Everything that touches the machine is here; the rest of `config` is pure.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -11,8 +12,8 @@ use super::schema::{CONFIG_VARIABLE, PREFIX, Schema};
 /// The file that is read from the working directory when no other is named and this one is there.
 pub const DEFAULT_FILE: &str = "gateward.toml";
 
-/// All that [`super::load`] looks at.
-#[derive(Debug, Clone, Default, PartialEq)]
+/// All that [`super::load`] looks at. `Debug` shows names only, since values may be secret.
+#[derive(Clone, Default, PartialEq)]
 pub struct Sources {
     /// The settings file.
     pub file: Option<FileText>,
@@ -25,7 +26,7 @@ pub struct Sources {
 }
 
 /// A settings file.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct FileText {
     /// The file as errors name it.
     pub name: String,
@@ -42,14 +43,20 @@ pub struct SecretFile {
     pub text: Result<String, String>,
 }
 
-impl std::fmt::Debug for SecretFile {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("SecretFile").field("variable", &self.variable).finish_non_exhaustive()
+impl fmt::Debug for Sources {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let variables: Vec<_> = self.environment.iter().map(|(name, _)| name).collect();
+        let flags: Vec<_> = self.flags.iter().map(|flag| &flag.flag).collect();
+        out.debug_struct("Sources")
+            .field("file", &self.file.as_ref().map(|file| &file.name))
+            .field("environment", &variables)
+            .field("flags", &flags)
+            .finish_non_exhaustive()
     }
 }
 
 /// A setting given on the command line.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Flag {
     /// The dotted key it sets, such as `public_url`.
     pub key: String,
@@ -67,11 +74,12 @@ impl Flag {
 }
 
 impl Sources {
-    /// Reads the environment, the files of secrets it names, and the settings file: `config_flag` (`--config`),
-    /// else `GATEWARD_CONFIG`, else `gateward.toml` in the working directory when it is there.
+    /// Reads the environment, the files of secrets it names, and the settings file: `config_flag`
+    /// (`--config`), else `GATEWARD_CONFIG`, else `gateward.toml` in the working directory when it is there.
     ///
     /// # Errors
-    /// A settings file that was named but can not be read, or one that is no text; a `GATEWARD_` variable that is no text.
+    /// A settings file that was named but can not be read, or one that is no text; a `GATEWARD_` variable
+    /// that is no text.
     pub fn from_system(config_flag: Option<&Path>, flags: Vec<Flag>) -> Result<Sources, Problem> {
         gather(config_flag, flags, std::env::vars_os(), Path::new(DEFAULT_FILE))
     }
@@ -103,9 +111,7 @@ fn gather(
 }
 
 /// The variables that begin with our prefix.
-fn ours(
-    variables: impl Iterator<Item = (OsString, OsString)>,
-) -> Result<Vec<(String, String)>, Problem> {
+fn ours(variables: impl Iterator<Item = (OsString, OsString)>) -> Result<Vec<(String, String)>, Problem> {
     let mut ours = Vec::new();
     for (name, value) in variables {
         let name = name.to_string_lossy().into_owned();
@@ -123,13 +129,13 @@ fn ours(
 }
 
 fn read_settings(path: &Path, origin: Origin) -> Result<FileText, Problem> {
-    std::fs::read_to_string(path)
-        .map(|text| FileText { name: path.display().to_string(), text })
-        .map_err(|error| {
+    std::fs::read_to_string(path).map(|text| FileText { name: path.display().to_string(), text }).map_err(
+        |error| {
             let why = reason(&error);
             let message = format!("the settings file {} can not be read: {why}", path.display());
             Problem::new(origin, "", message)
-        })
+        },
+    )
 }
 
 fn read_default(path: &Path) -> Result<Option<FileText>, Problem> {
@@ -143,8 +149,9 @@ fn read_default(path: &Path) -> Result<Option<FileText>, Problem> {
 }
 
 fn read_secret(variable: &str, path: &Path) -> SecretFile {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| format!("the file {} can not be read: {}", PathBuf::from(path).display(), reason(&error)));
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        format!("the file {} can not be read: {}", PathBuf::from(path).display(), reason(&error))
+    });
     SecretFile { variable: variable.to_owned(), text }
 }
 
@@ -186,7 +193,7 @@ mod tests {
         let sources = gather(None, vec![], variables(&[]), &default).unwrap();
         assert_eq!(sources.file.unwrap().text, "node = 'default-a'");
         let sources = gather(None, vec![], variables(&[]), &folder.path().join("none")).unwrap();
-        assert_eq!(sources.file, None);
+        assert!(sources.file.is_none());
     }
 
     #[test]

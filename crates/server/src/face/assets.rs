@@ -38,7 +38,13 @@ pub fn href(name: &str) -> Option<&'static str> {
 static ASSETS: LazyLock<[Asset; 3]> = LazyLock::new(|| {
     [
         asset("style", "css", "style.css", include_bytes!("assets/style.css"), "text/css; charset=utf-8"),
-        asset("gateward", "js", "gateward.js", include_bytes!("assets/gateward.js"), "text/javascript; charset=utf-8"),
+        asset(
+            "gateward",
+            "js",
+            "gateward.js",
+            include_bytes!("assets/gateward.js"),
+            "text/javascript; charset=utf-8",
+        ),
         asset("mark", "svg", "mark.svg", include_bytes!("assets/mark.svg"), "image/svg+xml"),
     ]
 });
@@ -52,7 +58,13 @@ fn asset(
 ) -> Asset {
     let hash = HEXLOWER.encode(digest(&SHA256, bytes).as_ref());
     let short = hash.get(..12).unwrap_or(&hash);
-    Asset { bytes, media_type, etag: format!("\"{short}\""), path: format!("/assets/{stem}.{short}.{extension}"), name }
+    Asset {
+        bytes,
+        media_type,
+        etag: format!("\"{short}\""),
+        path: format!("/assets/{stem}.{short}.{extension}"),
+        name,
+    }
 }
 
 #[cfg(test)]

@@ -142,7 +142,8 @@ fn quality(parameters: &str) -> Option<u32> {
     if fraction.len() > 3 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    let thousandths = fraction.bytes().chain(*b"000").take(3).fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0'));
+    let thousandths =
+        fraction.bytes().chain(*b"000").take(3).fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0'));
     match (whole, thousandths) {
         ("0", thousandths) => Some(thousandths),
         ("1", 0) => Some(1000),
@@ -180,7 +181,9 @@ mod tests {
 
     #[test]
     fn malformed_members_are_skipped_and_long_lists_bounded() {
-        for broken in ["de;q=2", "de;q=0.1234", "de;q=1.001", "de;q=-1", "de;level=1", "de;q=", "de;q=0.x", ";;;", "💥"] {
+        for broken in
+            ["de;q=2", "de;q=0.1234", "de;q=1.001", "de;q=-1", "de;level=1", "de;q=", "de;q=0.x", ";;;", "💥"]
+        {
             assert_eq!(Language::negotiate(Some(broken)), Language::English, "{broken:?}");
         }
         let at_limit = format!("{}de", "fr,".repeat(MEMBERS_MAX - 1));
@@ -229,7 +232,8 @@ mod tests {
                 found.push((key.to_owned(), BTreeSet::new()));
             }
             for variable in line.split('$').skip(1) {
-                let end = variable.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(variable.len());
+                let end =
+                    variable.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(variable.len());
                 found.last_mut().unwrap().1.insert(variable[..end].to_owned());
             }
         }

@@ -3,7 +3,8 @@
 //! Templates are embedded and compiled once, when [`Pages`] is made. Everything printed is escaped, an undefined name
 //! is an error rather than an empty string, and no template contains inline script or style, so that the pages live
 //! under `default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action
-//! 'self'`. Every page works without JavaScript.
+//! 'self'`. Every page works without JavaScript; pages shown on the host of an application load none, and their policy
+//! names the public address in `style-src` and `img-src`.
 
 mod account;
 mod admin;
@@ -24,7 +25,9 @@ use serde::Serialize;
 
 pub use account::{AccountNotice, AccountPage, SessionRow, Transport};
 pub use admin::{PeoplePage, PersonNotice, PersonPage, PersonRow};
-pub use password::{Field, FieldProblem, PasswordLimits, Problem, ResetForm, ResetPage, SetupForm, SetupPage};
+pub use password::{
+    Field, FieldProblem, PasswordLimits, Problem, ResetForm, ResetPage, SetupForm, SetupPage,
+};
 pub use refusal::{ErrorPage, ErrorTitle, ForbiddenPage, Missing};
 pub use sign_in::{LoginError, LoginPage, LogoutPage, SignedOutPage};
 
@@ -88,7 +91,12 @@ impl Pages {
     ///
     /// # Errors
     /// When the template does not fit the page; nothing a request carries can cause that.
-    pub fn render<P: Page>(&self, language: Language, frame: &Frame<'_>, page: &P) -> Result<String, PageError> {
+    pub fn render<P: Page>(
+        &self,
+        language: Language,
+        frame: &Frame<'_>,
+        page: &P,
+    ) -> Result<String, PageError> {
         let base = page.base_url().unwrap_or_default();
         self.render_value(language, P::TEMPLATE, base, Value::from(Serde(frame)), Value::from(Serde(page)))
     }

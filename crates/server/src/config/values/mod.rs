@@ -13,7 +13,7 @@ mod span;
 mod store;
 
 pub use address::SiteUrl;
-pub(in crate::config) use address::is_loopback;
+pub(in crate::config) use address::{is_loopback, site_of};
 pub use choice::{Allow, Language, LogFormat, LogLevel, SameSite};
 pub use host::{CookieDomain, HostPath, HostPattern};
 pub use network::Cidr;

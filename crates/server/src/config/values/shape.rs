@@ -6,7 +6,7 @@ use crate::config::problem::{Place, Problem};
 
 impl<T: Scalar> Value for T {
     fn kind() -> Kind {
-        Kind { name: T::KIND.to_owned(), allowed: T::allowed(), secret: T::SECRET, items: None }
+        Kind { allowed: T::allowed(), brief: T::brief(), secret: T::SECRET, items: None }
     }
 
     fn read(given: &Given, place: &Place) -> Result<T, Vec<Problem>> {
@@ -64,7 +64,7 @@ impl<T: Value> Value for Vec<T> {
         } else {
             format!("a list, each {}", item.allowed)
         };
-        Kind { name: "a list".to_owned(), allowed, secret: item.secret, items: item.items }
+        Kind { allowed, brief: format!("list of: {}", item.brief), ..item }
     }
 
     fn read(given: &Given, place: &Place) -> Result<Self, Vec<Problem>> {

@@ -99,7 +99,7 @@ signed-out-again = Wieder anmelden
 
 ## A new password
 reset-title = Passwort zurücksetzen
-reset-ask-text = Ihre Administration kann Ihnen einen Einmalcode geben. Er gilt einmal und fünfzehn Minuten lang.
+reset-ask-text = Ihre Verwaltung kann Ihnen einen Einmalcode geben. Er gilt einmal und fünfzehn Minuten lang.
 reset-choose-title = Neues Passwort wählen
 reset-choose-for = Für { $username }.
 reset-choose-text = Sie werden überall sonst abgemeldet.
@@ -109,11 +109,11 @@ reset-done-text = Ihr neues Passwort gilt, und Sie sind überall sonst abgemelde
 
 ## The first administrator
 setup-title = Gateward einrichten
-setup-lead = Sie sind als Erste oder Erster hier. Legen Sie fest, womit Sie sich als Administration anmelden.
-setup-submit = Administration anlegen
+setup-lead = Hier gibt es noch niemanden. Legen Sie fest, womit Sie sich für die Verwaltung anmelden.
+setup-submit = Verwaltungskonto anlegen
 setup-invalid-title = Dieser Link gilt nicht mehr
 setup-invalid-text = Ein Link zum Einrichten gilt einmal und eine Stunde lang. Vielleicht hat ihn schon jemand benutzt, oder er ist zu alt.
-setup-invalid-help = Auf dem Server lässt sich jederzeit eine Administration anlegen:
+setup-invalid-help = Auf dem Server lässt sich jederzeit ein Verwaltungskonto anlegen:
 
 ## Problems with what was typed
 problem-too-short = Verwenden Sie mindestens { $min } Zeichen.
@@ -212,7 +212,7 @@ error-bad-request-detail = Die Adresse oder das Formular ist unvollständig oder
 error-not-found = Hier ist nichts
 error-not-found-detail = Vielleicht ist die Adresse vertippt, oder die Seite ist umgezogen.
 error-forbidden = Diese Seite dürfen Sie nicht öffnen
-error-forbidden-detail = Ihr Konto erlaubt es nicht. Ihre Administration kann das ändern.
+error-forbidden-detail = Ihr Konto erlaubt es nicht. Ihre Verwaltung kann das ändern.
 error-form-refused = Das Formular wurde nicht angenommen
 error-form-refused-detail = Es war zu lange offen oder kam von einer anderen Seite. Gehen Sie zurück, laden Sie die Seite neu und versuchen Sie es noch einmal.
 error-unknown-host = Diese Adresse ist nicht eingerichtet

@@ -1,9 +1,11 @@
 //! What templates can say: `t` for the messages of the catalogue, and filters that put moments and spans into words.
 
+use std::fmt;
+
 use fluent_bundle::{FluentArgs, FluentValue};
 use jiff::{Timestamp, tz::TimeZone};
-use minijinja::value::{Kwargs, Value};
-use minijinja::{Environment, Error, ErrorKind};
+use minijinja::value::{Kwargs, Value, ValueKind};
+use minijinja::{Environment, Error, ErrorKind, Output, State};
 
 use super::Language;
 
@@ -13,12 +15,45 @@ use super::Language;
 /// * `at|ago(now)`: microseconds since the epoch as "2 minutes ago"; a date when it is over thirty days.
 /// * `at|rfc3339`: the same moment for `<time datetime>`; `at|exact`: for a reader, in UTC.
 /// * `seconds|wait`: a span rounded up to whole units, to stand behind "in".
+/// * Printing escapes text, and refuses what a reader cannot read: nothing, lists, truth values.
 pub(super) fn add_to(environment: &mut Environment<'static>, language: Language) {
     environment.add_function("t", move |key: &str, named: Kwargs| message(language, key, &named));
+    environment.set_formatter(print);
     environment.add_filter("ago", move |at: i64, now: i64| ago(language, at, now));
     environment.add_filter("wait", move |seconds: i64| wait(language, seconds));
     environment.add_filter("rfc3339", |at: i64| Ok::<_, Error>(timestamp(at)?.to_string()));
-    environment.add_filter("exact", |at: i64| Ok::<_, Error>(timestamp(at)?.strftime("%Y-%m-%d %H:%M UTC").to_string()));
+    environment.add_filter("exact", |at: i64| {
+        Ok::<_, Error>(timestamp(at)?.strftime("%Y-%m-%d %H:%M UTC").to_string())
+    });
+}
+
+/// Escapes for HTML, in text and in quoted attributes. The engine's own escape turns every slash of an address into a
+/// reference too, which nobody can read or search for.
+fn print(out: &mut Output<'_>, _: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+    match value.as_str() {
+        Some(text) if value.is_safe() => Ok(out.write_str(text)?),
+        Some(text) => Ok(escape(out, text)?),
+        None if value.kind() == ValueKind::Number => Ok(write!(out, "{value}")?),
+        None => Err(Error::new(ErrorKind::InvalidOperation, format!("a {} cannot be printed", value.kind()))),
+    }
+}
+
+fn escape(out: &mut Output<'_>, text: &str) -> fmt::Result {
+    let mut rest = text;
+    while let Some((before, special)) =
+        rest.find(['&', '<', '>', '"', '\'']).and_then(|at| rest.split_at_checked(at))
+    {
+        out.write_str(before)?;
+        out.write_str(match special.as_bytes().first() {
+            Some(b'&') => "&amp;",
+            Some(b'<') => "&lt;",
+            Some(b'>') => "&gt;",
+            Some(b'"') => "&quot;",
+            _ => "&#39;",
+        })?;
+        rest = special.get(1..).unwrap_or_default();
+    }
+    out.write_str(rest)
 }
 
 fn message(language: Language, key: &str, named: &Kwargs) -> Result<String, Error> {
@@ -42,9 +77,9 @@ fn argument(key: &str, name: &str, value: &Value) -> Result<FluentValue<'static>
 }
 
 fn say(language: Language, key: &str, arguments: &FluentArgs<'_>) -> Result<String, Error> {
-    language.message(key, arguments).map_err(|error| {
-        Error::new(ErrorKind::InvalidOperation, error.to_string()).with_source(error)
-    })
+    language
+        .message(key, arguments)
+        .map_err(|error| Error::new(ErrorKind::InvalidOperation, error.to_string()).with_source(error))
 }
 
 fn count(language: Language, key: &str, count: i64) -> Result<String, Error> {
@@ -79,7 +114,9 @@ fn ago(language: Language, at: i64, now: i64) -> Result<String, Error> {
 fn wait(language: Language, seconds: i64) -> Result<String, Error> {
     match seconds.max(1) {
         seconds @ ..=90 => count(language, "wait-seconds", seconds),
-        seconds if seconds <= 90 * MINUTE => count(language, "wait-minutes", seconds.div_euclid(MINUTE) + round(seconds, MINUTE)),
+        seconds if seconds <= 90 * MINUTE => {
+            count(language, "wait-minutes", seconds.div_euclid(MINUTE) + round(seconds, MINUTE))
+        }
         seconds => count(language, "wait-hours", seconds.div_euclid(HOUR) + round(seconds, HOUR)),
     }
 }
@@ -152,6 +189,22 @@ mod tests {
         }
         assert_eq!(wait(Language::German, 1).unwrap(), "1 Sekunde");
         assert_eq!(wait(Language::German, 3_601).unwrap(), "61 Minuten");
+    }
+
+    #[test]
+    fn printing_escapes_and_refuses_what_is_no_text() {
+        let mut environment = Environment::new();
+        add_to(&mut environment, Language::English);
+        let print = |value: Value| {
+            environment.render_named_str("a.html", "{{ x }}", minijinja::context! { x => value })
+        };
+        assert_eq!(print(Value::from("a<b>&\"c'/é&")).unwrap(), "a&lt;b&gt;&amp;&quot;c&#39;/é&amp;");
+        assert_eq!(print(Value::from("")).unwrap(), "");
+        assert_eq!(print(Value::from(-7)).unwrap(), "-7");
+        assert_eq!(print(Value::from_safe_string("<br>".to_owned())).unwrap(), "<br>");
+        for unreadable in [Value::from(()), Value::from(true), Value::from(vec![1])] {
+            assert!(print(unreadable).is_err());
+        }
     }
 
     #[test]

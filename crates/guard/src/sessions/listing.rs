@@ -1,0 +1,102 @@
+//! Listing sessions and ending them.
+
+use std::sync::Arc;
+
+use gateward_kernel::id::{PersonId, SessionId};
+use gateward_kernel::ports::Fault;
+use gateward_kernel::record::{Decision, Loaded};
+use gateward_kernel::session::{Roster, Session, Standing};
+use gateward_kernel::time::Moment;
+
+use super::{Opened, Sessions};
+use crate::people::{Accountable, People};
+
+impl<P: People> Sessions<P> {
+    /// A person's living sessions, the last used first.
+    pub async fn list(&self, person: PersonId, now: Moment) -> Result<Vec<Arc<Loaded<Session>>>, Fault> {
+        let validity = self.people.load(person, now).await?.map(|person| person.validity());
+        let Some(roster) = self.rosters.load(person, now).await? else { return Ok(Vec::new()) };
+        let mut living = Vec::new();
+        for entry in &roster.record.entries {
+            if let Some(session) = self.book.load(entry.id, now).await?
+                && session.record.person() == Some(person)
+                && session.record.check_with(validity, now, &self.policy) == Standing::Alive
+            {
+                living.push(session);
+            }
+        }
+        living.sort_by_key(|session| std::cmp::Reverse(session.record.used));
+        Ok(living)
+    }
+
+    /// The living session of that id, whoever presents it.
+    pub async fn find(&self, id: SessionId, now: Moment) -> Result<Option<Arc<Loaded<Session>>>, Fault> {
+        let Some(session) = self.book.load(id, now).await? else { return Ok(None) };
+        let validity = match session.record.person() {
+            Some(person) => self.people.load(person, now).await?.map(|person| person.validity()),
+            None => None,
+        };
+        let alive = session.record.check_with(validity, now, &self.policy) == Standing::Alive;
+        Ok(alive.then_some(session))
+    }
+
+    /// Ends one session; whether this call was the one that ended it.
+    pub async fn end(&self, id: SessionId, now: Moment) -> Result<bool, Fault> {
+        let Some(ended) = self.book.remove(id).await? else { return Ok(false) };
+        if let Some(person) = ended.record.person() {
+            self.strike(person, &[id], now).await?;
+        }
+        Ok(ended.record.check(now, &self.policy) == Standing::Alive)
+    }
+
+    /// Ends everything of a person that began at `now` or before, listed or not. Says how many listed ones it met.
+    pub async fn end_all(&self, person: PersonId, now: Moment) -> Result<usize, Fault> {
+        self.people.end_everything(person, now).await?;
+        self.remove_listed(person, None, now).await
+    }
+
+    /// Ends everything of the session's person but this session, which goes on under a new secret. `None` when the
+    /// session itself is gone.
+    pub async fn end_others(&self, keep: &Session, now: Moment) -> Result<Option<(Opened, usize)>, Fault> {
+        let Some(person) = keep.person() else { return Ok(None) };
+        // The kept one first: a crash in between ends too little, and is repeated; it never ends the kept one.
+        let Some(kept) = self.renew(keep.id, now.next()).await? else { return Ok(None) };
+        self.people.end_everything(person, now).await?;
+        let ended = self.remove_listed(person, Some(keep.id), now).await?;
+        Ok(Some((kept, ended)))
+    }
+
+    /// Takes away what is listed of a person and dead since `now`, after their `valid_from` was moved by other means.
+    pub async fn tidy_others(&self, person: PersonId, keep: SessionId, now: Moment) -> Result<usize, Fault> {
+        self.remove_listed(person, Some(keep), now).await
+    }
+
+    /// Takes away the listed sessions that are dead since `now`: the moment decided, this only tidies up.
+    async fn remove_listed(
+        &self,
+        person: PersonId,
+        keep: Option<SessionId>,
+        now: Moment,
+    ) -> Result<usize, Fault> {
+        let Some(roster) = self.rosters.load(person, now).await? else { return Ok(0) };
+        let mut gone = Vec::new();
+        let mut ended = 0;
+        for entry in roster.record.entries.iter().filter(|entry| Some(entry.id) != keep) {
+            let begun_since = match self.book.load(entry.id, now).await? {
+                Some(session) => session.record.subject.as_ref().is_some_and(|subject| subject.since > now),
+                None => false,
+            };
+            if !begun_since {
+                ended += usize::from(self.book.remove(entry.id).await?.is_some());
+                gone.push(entry.id);
+            }
+        }
+        self.strike(person, &gone, now).await?;
+        Ok(ended)
+    }
+
+    async fn strike(&self, person: PersonId, ids: &[SessionId], now: Moment) -> Result<(), Fault> {
+        let decide = |roster: &Roster| Decision::Write(roster.without(ids), ());
+        self.rosters.change(person, now, decide).await.map(|_| ())
+    }
+}

@@ -1,0 +1,299 @@
+//! The session service: every flow is load, decide, commit by one compare-and-set.
+
+mod listing;
+
+use std::sync::Arc;
+
+use gateward_kernel::id::{PersonId, SessionId};
+use gateward_kernel::ports::{Fault, FaultKind, Kv};
+use gateward_kernel::record::{Book, Decision, Loaded};
+use gateward_kernel::secret::{Entropy, RootKey, Secret};
+use gateward_kernel::session::{
+    Data, DataRefusal, Entry, Handle, HandleKey, NotAHandle, Origin, Policy, Roster, Session, SignIn,
+    Standing, Transport,
+};
+use gateward_kernel::time::Moment;
+use serde_json::Value;
+
+use crate::people::{Accountable, People};
+
+/// A session that lives, and who it belongs to.
+pub struct Living<P> {
+    /// The session as it is stored.
+    pub session: Arc<Loaded<Session>>,
+    /// The person who signed in; nobody for a guest.
+    pub person: Option<Arc<P>>,
+}
+
+impl<P> Clone for Living<P> {
+    fn clone(&self) -> Self {
+        Living { session: self.session.clone(), person: self.person.clone() }
+    }
+}
+
+impl<P> std::fmt::Debug for Living<P> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Living({:?})", self.session.record.id)
+    }
+}
+
+/// A session with a new secret, which only its owner may see.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// The session as it is stored.
+    pub session: Arc<Loaded<Session>>,
+    /// Its secret.
+    pub handle: Handle,
+}
+
+/// Sessions over a store, for the people of `P`.
+pub struct Sessions<P: People> {
+    book: Book<Session>,
+    rosters: Book<Roster>,
+    people: P,
+    policy: Policy,
+    key: HandleKey,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl<P: People> std::fmt::Debug for Sessions<P> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Sessions")
+    }
+}
+
+impl<P: People> Sessions<P> {
+    /// Sessions kept in `kv`, remembered in up to `cache` bytes.
+    pub fn new(
+        kv: Arc<dyn Kv>,
+        cache: usize,
+        people: P,
+        policy: Policy,
+        root: &RootKey,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
+        Sessions {
+            book: Book::with_near_cache(kv.clone(), cache),
+            rosters: Book::new(kv),
+            people,
+            policy,
+            key: HandleKey::new(root),
+            entropy,
+        }
+    }
+
+    /// The people.
+    pub fn people(&self) -> &P {
+        &self.people
+    }
+
+    /// How long sessions live.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The book of sessions, for figures and lists.
+    pub fn book(&self) -> &Book<Session> {
+        &self.book
+    }
+
+    /// Reads a session secret; garbage is refused without a look-up.
+    pub fn read(&self, text: &[u8]) -> Result<Handle, NotAHandle> {
+        self.key.read(text)
+    }
+
+    /// The text form of a session secret.
+    pub fn print(&self, handle: &Handle) -> zeroize::Zeroizing<String> {
+        self.key.print(handle)
+    }
+
+    /// The living session that the secret opens, from memory alone: `None` when memory cannot tell, or when this use
+    /// is worth a write. No lock is held, nothing is allocated.
+    pub fn check_in_memory(&self, handle: &Handle, now: Moment) -> Option<Living<P::Person>> {
+        let session = self.book.hit(&handle.id, now)?;
+        let person = match session.record.person() {
+            None => None,
+            Some(id) => Some(self.people.hit(id, now)?),
+        };
+        let alive = self.standing(&session.record, handle, person.as_deref(), now) == Standing::Alive;
+        (alive && !session.record.wants_touch(now, &self.policy)).then_some(Living { session, person })
+    }
+
+    /// The living session that the secret opens. A use that is worth it is written before this answers.
+    pub async fn check(&self, handle: &Handle, now: Moment) -> Result<Option<Living<P::Person>>, Fault> {
+        if let Some(living) = self.check_in_memory(handle, now) {
+            return Ok(Some(living));
+        }
+        let Some(session) = self.book.load(handle.id, now).await? else { return Ok(None) };
+        let person = match session.record.person() {
+            None => None,
+            Some(id) => self.people.load(id, now).await?,
+        };
+        if self.standing(&session.record, handle, person.as_deref(), now) != Standing::Alive {
+            return Ok(None);
+        }
+        if !session.record.wants_touch(now, &self.policy) {
+            return Ok(Some(Living { session, person }));
+        }
+        match self.book.change(handle.id, now, |current| current.touch(now, &self.policy)).await {
+            Ok(Some((session, ()))) if session.record.opens_with(&handle.digest()) => {
+                Ok(Some(Living { session, person }))
+            }
+            Ok(_) => Ok(None),
+            // The session lives whether or not its use could be written down.
+            Err(fault) => {
+                tracing::warn!(%fault, "a use of a session could not be written");
+                Ok(Some(Living { session, person }))
+            }
+        }
+    }
+
+    fn standing(
+        &self,
+        session: &Session,
+        handle: &Handle,
+        person: Option<&P::Person>,
+        now: Moment,
+    ) -> Standing {
+        if !session.opens_with(&handle.digest()) {
+            return Standing::WrongSecret;
+        }
+        session.check_with(person.map(Accountable::validity), now, &self.policy)
+    }
+
+    /// Begins a session for somebody who has not signed in.
+    pub async fn begin_guest(&self, origin: Origin, now: Moment) -> Result<Opened, Fault> {
+        let handle = self.fresh_handle();
+        let session = Session::guest(handle.id, handle.digest(), origin, now, &self.policy);
+        self.create(session, handle, now).await
+    }
+
+    /// Signs a person in, always under a new secret.
+    ///
+    /// The session that was presented is taken over with its data when it is a guest's or the same person's own and
+    /// travels the same way; that of another person is ended. The secret that was presented opens nothing afterwards.
+    pub async fn sign_in(
+        &self,
+        presented: Option<&Handle>,
+        sign_in: SignIn,
+        transport: Transport,
+        origin: Origin,
+        now: Moment,
+    ) -> Result<Opened, Fault> {
+        if let Some(presented) = presented
+            && let Some(opened) = self.elevate(presented, sign_in, transport, now).await?
+        {
+            return Ok(opened);
+        }
+        let handle = self.fresh_handle();
+        let session =
+            Session::begin(handle.id, handle.digest(), sign_in, transport, origin, now, &self.policy);
+        let entry = Entry { id: session.id, ends: session.ends };
+        // Both go into one group commit. A crash between them leaves a listed session that is not there, which every
+        // reader of the list expects, or an unlisted one whose secret nobody was told.
+        let (listed, opened) =
+            tokio::join!(self.enlist(sign_in.person, entry, now), self.create(session, handle, now));
+        listed?;
+        let opened = opened?;
+        if let Some(presented) = presented {
+            self.end_presented(presented, now).await?;
+        }
+        Ok(opened)
+    }
+
+    async fn elevate(
+        &self,
+        presented: &Handle,
+        sign_in: SignIn,
+        transport: Transport,
+        now: Moment,
+    ) -> Result<Option<Opened>, Fault> {
+        let (digest, handle) = (presented.digest(), Handle { id: presented.id, secret: self.fresh_secret() });
+        let decide = |session: &Session| {
+            let ours = session.opens_with(&digest)
+                && session.transport == transport
+                && session.check(now, &self.policy) == Standing::Alive;
+            match session.elevate(handle.digest(), sign_in, now, &self.policy) {
+                Some(next) if ours => Decision::Write(next, true),
+                _ => Decision::Leave(false),
+            }
+        };
+        match self.book.change(presented.id, now, decide).await? {
+            Some((session, true)) => {
+                let entry = Entry { id: session.record.id, ends: session.record.ends };
+                self.enlist(sign_in.person, entry, now).await?;
+                Ok(Some(Opened { session, handle }))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Gives a living session a new secret, as after a change of the password, and makes it rest on `now`.
+    pub async fn renew(&self, id: SessionId, now: Moment) -> Result<Option<Opened>, Fault> {
+        let handle = Handle { id, secret: self.fresh_secret() };
+        let decide = |session: &Session| match session.check(now, &self.policy) {
+            Standing::Alive => Decision::Write(session.renewed(handle.digest(), now), true),
+            _ => Decision::Leave(false),
+        };
+        let changed = self.book.change(id, now, decide).await?;
+        Ok(changed.filter(|(_, alive)| *alive).map(|(session, _)| Opened { session, handle }))
+    }
+
+    /// Changes the application's data by a merge patch (RFC 7396), on the version the caller names, or on any.
+    /// `None` when the session is gone.
+    pub async fn patch_data(
+        &self,
+        id: SessionId,
+        patch: &Value,
+        expected: Option<u64>,
+        now: Moment,
+    ) -> Result<Option<Result<Data, DataRefusal>>, Fault> {
+        let decide = |session: &Session| match session.data.patched(patch, expected, self.policy.data_limit) {
+            Ok(data) => Decision::Write(Session { data: data.clone(), ..session.clone() }, Ok(data)),
+            Err(refusal) => Decision::Leave(Err(refusal)),
+        };
+        Ok(self.book.change(id, now, decide).await?.map(|(_, answer)| answer))
+    }
+
+    async fn create(&self, session: Session, handle: Handle, now: Moment) -> Result<Opened, Fault> {
+        match self.book.create(session, now).await? {
+            Some(session) => Ok(Opened { session, handle }),
+            None => Err(Fault::new("entropy", FaultKind::Contended, "a random session id was in use")),
+        }
+    }
+
+    async fn end_presented(&self, presented: &Handle, now: Moment) -> Result<(), Fault> {
+        if let Some(session) = self.book.load(presented.id, now).await?
+            && session.record.opens_with(&presented.digest())
+        {
+            self.end(presented.id, now).await?;
+        }
+        Ok(())
+    }
+
+    fn fresh_handle(&self) -> Handle {
+        Handle { id: SessionId::random(&*self.entropy), secret: self.fresh_secret() }
+    }
+
+    fn fresh_secret(&self) -> Secret {
+        Secret::random(&*self.entropy)
+    }
+
+    async fn enlist(&self, person: PersonId, entry: Entry, now: Moment) -> Result<(), Fault> {
+        loop {
+            let decide = |roster: &Roster| {
+                let (next, dropped) = roster.with(entry, self.policy.per_person, now);
+                Decision::Write(next, dropped)
+            };
+            if let Some((_, dropped)) = self.rosters.change(person, now, decide).await? {
+                for id in dropped {
+                    self.book.remove(id).await?;
+                }
+                return Ok(());
+            }
+            if self.rosters.create(Roster::of(person, entry), now).await?.is_some() {
+                return Ok(());
+            }
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! `/account`: what a person sees and changes about themselves.
+
+pub mod web;

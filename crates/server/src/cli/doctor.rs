@@ -1,0 +1,177 @@
+//! `gateward doctor`: looks at everything an operator may have overlooked; each finding says what to do.
+
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use gateward_kernel::person::ADMINS;
+use gateward_kernel::time::Clock;
+use serde_json::{Value, json};
+
+use super::show::Show;
+use super::{Done, Trouble, with_app};
+use crate::app::App;
+use crate::config::{SessionStore, Settings};
+use crate::start::Missing;
+
+/// 2026-01-01: a clock before that is wrong.
+const EARLIEST: i64 = 1_767_225_600;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Level {
+    Good,
+    Look,
+    Wrong,
+}
+
+struct Finding {
+    level: Level,
+    what: &'static str,
+    words: String,
+}
+
+/// The findings, in the order in which they were made.
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn add(&mut self, level: Level, what: &'static str, words: impl Into<String>) {
+        self.0.push(Finding { level, what, words: words.into() });
+    }
+}
+
+pub(super) fn run(settings: Settings, show: Show) -> Done {
+    let mut findings = Findings(Vec::new());
+    findings.add(Level::Good, "settings", "are complete and right");
+    about_addresses(&settings, &mut findings);
+    about_apps(&settings, &mut findings);
+    about_files(&settings, &mut findings);
+    let listen = settings.listen;
+    let opened = with_app(settings, Missing::Refuse, async |app: &App| {
+        about_stores(app, &mut findings).await;
+        about_server(listen, &mut findings).await;
+        Ok(())
+    });
+    if let Err(Trouble::Other(error)) = &opened {
+        findings.add(Level::Wrong, "data", format!("{error:#}"));
+    }
+    print(&findings, show);
+    match findings.0.iter().any(|finding| finding.level == Level::Wrong) {
+        true => Err(Trouble::Told),
+        false => Ok(()),
+    }
+}
+
+fn print(findings: &Findings, show: Show) {
+    let name = |level| match level {
+        Level::Good => "good",
+        Level::Look => "look",
+        Level::Wrong => "wrong",
+    };
+    let values: Vec<Value> = findings
+        .0
+        .iter()
+        .map(|f| json!({ "level": name(f.level), "what": f.what, "finding": f.words }))
+        .collect();
+    if show.json {
+        return show.json(&json!({ "findings": values }));
+    }
+    for finding in &findings.0 {
+        println!("{:<5}  {:<9}  {}", name(finding.level), finding.what, finding.words);
+    }
+}
+
+fn about_addresses(settings: &Settings, findings: &mut Findings) {
+    let https = settings.is_https();
+    let base = settings.base_url();
+    if https {
+        findings.add(Level::Good, "address", format!("browsers come by https to {base}"));
+    } else {
+        findings.add(Level::Look, "address", format!("browsers come by plain http to {base}: for this machine only. In production set public_url to an https:// address"));
+    }
+    if https && settings.tls.certificate.is_none() && settings.trusted_proxies.is_empty() {
+        findings.add(Level::Look, "proxies", "public_url is https, but neither [tls] is set nor a proxy trusted: if a proxy ends TLS, add its address to trusted_proxies, else all clients look like one");
+    }
+    if settings.trusted_proxies.iter().any(|cidr| cidr.network().prefix_len() == 0) {
+        findings.add(Level::Wrong, "proxies", "trusted_proxies holds the whole network: anybody can claim any address. Name the addresses of your proxies");
+    }
+    match crate::app::Cookies::new(settings, https) {
+        Ok(cookies) => findings.add(Level::Good, "cookie", format!("{}", cookies.session)),
+        Err(problem) => findings.add(Level::Wrong, "cookie", problem.to_string()),
+    }
+}
+
+fn about_apps(settings: &Settings, findings: &mut Findings) {
+    let Ok(cookies) = crate::app::Cookies::new(settings, settings.is_https()) else { return };
+    let base = settings.base_url();
+    if !settings.app.is_empty() && settings.trusted_proxies.is_empty() {
+        findings.add(Level::Wrong, "apps", "there are protected apps, but no proxy is trusted to ask: add the address of your proxy to trusted_proxies");
+    }
+    for app in &settings.app {
+        let host = app.host.name();
+        let reached = match cookies.session.domain() {
+            Some(domain) => host == domain || host.ends_with(&format!(".{domain}")),
+            None => base.host_str() == Some(host),
+        };
+        if !reached {
+            findings.add(Level::Wrong, "apps", format!("the session cookie does not reach {}: set [cookie] domain to a domain that holds it and {}", app.host, base.host_str().unwrap_or_default()));
+        }
+        if app.rules.is_empty() {
+            findings.add(Level::Look, "apps", format!("{} has no rules: nobody gets through", app.host));
+        }
+    }
+}
+
+fn about_files(settings: &Settings, findings: &mut Findings) {
+    let now = gateward_guard::SystemClock.now();
+    match now.seconds() < EARLIEST {
+        true => findings.add(
+            Level::Wrong,
+            "clock",
+            format!("shows {}: set it, or sessions end at the wrong time", now.rfc3339()),
+        ),
+        false => findings.add(Level::Good, "clock", format!("shows {}", now.rfc3339())),
+    }
+    let key = settings.root_key_file();
+    if let Ok(found) = std::fs::metadata(&key) {
+        let open = found.permissions().mode() & 0o077 != 0;
+        let shown = key.display();
+        match open {
+            true => findings.add(Level::Wrong, "root key", format!("{shown} can be read by others: chmod 600 {shown}")),
+            false => findings.add(Level::Good, "root key", format!("{shown}: keep a copy apart from copies of the database; without it passwords and sessions are lost")),
+        }
+    }
+}
+
+async fn about_stores(app: &App, findings: &mut Findings) {
+    match app.directory().ping().await {
+        Ok(()) => findings.add(Level::Good, "database", "answers"),
+        Err(fault) => findings.add(Level::Wrong, "database", fault.to_string()),
+    }
+    match app.settings.sessions.store {
+        SessionStore::Sqlite => findings.add(
+            Level::Good,
+            "sessions",
+            "are kept in the database: they survive restarts and crashes",
+        ),
+        SessionStore::Memory => {
+            findings.add(Level::Look, "sessions", "are kept in memory: every restart signs everybody out")
+        }
+    }
+    match app.directory().group_has_members(ADMINS).await {
+        Ok(true) => findings.add(Level::Good, "people", "there is an administrator"),
+        Ok(false) => findings.add(Level::Look, "people", "there is no administrator: use the link printed at the first start, or `gateward user add NAME --admin`"),
+        Err(fault) => findings.add(Level::Wrong, "people", fault.to_string()),
+    }
+}
+
+async fn about_server(listen: SocketAddr, findings: &mut Findings) {
+    let asked = tokio::time::timeout(Duration::from_secs(2), tokio::net::TcpStream::connect(listen)).await;
+    match asked {
+        Ok(Ok(_)) => findings.add(Level::Good, "server", format!("something answers on {listen}")),
+        _ => findings.add(
+            Level::Look,
+            "server",
+            format!("nothing answers on {listen}: start it with `gateward`"),
+        ),
+    }
+}

@@ -1,0 +1,81 @@
+//! `gateward serve`
+
+use std::future::Future;
+
+use gateward_kernel::record::Book;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::Done;
+use crate::config::{SessionStore, Settings};
+use crate::jobs;
+use crate::login::setup::{Invitation, invite};
+use crate::serve::{listen, tls::Tls};
+use crate::start::{self, Missing};
+use crate::telemetry;
+
+pub(super) fn run(settings: Settings) -> Done {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(settings))?;
+    Ok(())
+}
+
+async fn serve(settings: Settings) -> anyhow::Result<()> {
+    telemetry::start_logs(&settings.log);
+    let tls = match (&settings.tls.certificate, &settings.tls.key) {
+        (Some(certificate), Some(key)) => Some(Tls::open(certificate, key)?),
+        _ => None,
+    };
+    // The cookies of an impossible combination are refused before anything is made.
+    crate::app::Cookies::new(&settings, settings.is_https())?;
+    // The port first: when it is taken, nothing else has happened.
+    let listening = listen(settings.listen).await?;
+    let base = settings.base_url_on(listening.address);
+    let opened = start::open(settings, base, Missing::Create).await?;
+    let app = opened.app;
+    let links = Book::new(app.database.kv());
+    let invitation = invite(app.directory(), &links, &app.base, &*app.entropy, app.clock.now()).await?;
+    let address = listening.address;
+    let watched = tls.clone();
+    let serving = listening.serve(app.clone(), tls, stop()?);
+    println!("gateward listens on {address}; people reach it at {}", app.origin);
+    if app.settings.sessions.store == SessionStore::Memory {
+        println!("Sessions are kept in memory only: a restart signs everybody out.");
+    }
+    tell(&invitation);
+    tokio::spawn(jobs::sweep(app.clone(), opened.stores.0));
+    tokio::spawn(jobs::watch_keys(app.clone()));
+    if let Some(tls) = watched {
+        tokio::spawn(tls.watch());
+    }
+    serving.await?;
+    println!("gateward has stopped");
+    Ok(())
+}
+
+fn tell(invitation: &Invitation) {
+    match invitation {
+        Invitation::NotNeeded => {}
+        Invitation::Link(link) => println!(
+            "\nThere is no administrator yet. Choose name and password of the first one here, within an hour:\n\n    {link}\n\n\
+             The link counts once. Without a browser: gateward user add NAME --admin\n"
+        ),
+        Invitation::Earlier(ends) => println!(
+            "There is no administrator yet. The link that was printed at an earlier start counts until {}; \
+             without it: gateward user add NAME --admin",
+            ends.rfc3339()
+        ),
+    }
+}
+
+/// Comes when the program is told to end.
+fn stop() -> std::io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: requests that were begun are finished");
+    })
+}

@@ -1,0 +1,166 @@
+//! What settings must satisfy together. Each check names the keys it looks at; one of them that is already
+//! known to be wrong silences it.
+
+use super::Settings;
+use super::problem::{Origin, Problem};
+use super::resolve::Resolving;
+use super::values::{SameSite, Span, is_loopback};
+
+/// Adds a problem for each combination that can not work.
+pub(super) fn check(settings: &Settings, resolving: &mut Resolving) {
+    let mut checks = Checks { resolving, found: Vec::new() };
+    public_url(settings, &mut checks);
+    tls(settings, &mut checks);
+    lifetimes(settings, &mut checks);
+    cookie(settings, &mut checks);
+    limits(settings, &mut checks);
+    apps(settings, &mut checks);
+    url_transport(settings, &mut checks);
+    let found = checks.found;
+    resolving.problems.extend(found);
+}
+
+struct Checks<'a> {
+    resolving: &'a Resolving,
+    found: Vec<Problem>,
+}
+
+impl Checks<'_> {
+    /// These keys contradict each other. The problem is told at the first of them that somebody set.
+    fn contradict(&mut self, keys: &[&str], message: impl Into<String>) {
+        if keys.iter().any(|key| self.resolving.broken.contains(*key)) {
+            return;
+        }
+        let set = keys.iter().find(|key| self.origin(key) != Origin::Default);
+        let key = set.or(keys.first()).copied().unwrap_or_default();
+        self.found.push(Problem::new(self.origin(key), key, message));
+    }
+
+    fn origin(&self, key: &str) -> Origin {
+        let found = self.resolving.effective.iter().find(|one| one.key == key);
+        found.map_or(Origin::Default, |one| one.origin.clone())
+    }
+
+    /// `sessions.idle is 30m (default)`.
+    fn told(&self, key: &str, value: impl std::fmt::Display) -> String {
+        format!("{key} is {value} ({})", self.origin(key))
+    }
+}
+
+fn public_url(settings: &Settings, checks: &mut Checks<'_>) {
+    let url = settings.base_url();
+    if url.scheme() == "https" || is_loopback(&url) {
+        return;
+    }
+    let shown = url.as_str().trim_end_matches('/');
+    if settings.public_url.is_some() {
+        checks.contradict(
+            &["public_url"],
+            format!(
+                "{shown:?} is plain http on a host that is not this machine, where passwords and sessions \
+                 could be read on the way; allowed: https://…, or http on localhost, 127.0.0.0/8 or [::1]"
+            ),
+        );
+    } else {
+        checks.contradict(
+            &["listen", "public_url", "tls.certificate"],
+            format!(
+                "{} is reachable from other machines, and public_url is not set; set public_url to the \
+                 https:// address that browsers use",
+                settings.listen
+            ),
+        );
+    }
+}
+
+fn tls(settings: &Settings, checks: &mut Checks<'_>) {
+    let (set, missing) = match (&settings.tls.certificate, &settings.tls.key) {
+        (Some(_), None) => ("tls.certificate", "tls.key"),
+        (None, Some(_)) => ("tls.key", "tls.certificate"),
+        _ => return,
+    };
+    checks.contradict(&[set, missing], format!("{set} is set and {missing} is not; set both or none"));
+}
+
+fn lifetimes(settings: &Settings, checks: &mut Checks<'_>) {
+    let sessions = &settings.sessions;
+    let pairs: [(&str, Span, &str, Span); 3] = [
+        ("sessions.idle", sessions.idle, "sessions.absolute", sessions.absolute),
+        ("sessions.remember_idle", sessions.remember_idle, "sessions.remember", sessions.remember),
+        ("sessions.guest_idle", sessions.guest_idle, "sessions.guest_absolute", sessions.guest_absolute),
+    ];
+    for (idle_key, idle, whole_key, whole) in pairs {
+        if idle > whole {
+            let (idle, whole) = (checks.told(idle_key, idle), checks.told(whole_key, whole));
+            let message = format!("{idle} and {whole}; the idle time must not be the longer one");
+            checks.contradict(&[idle_key, whole_key], message);
+        }
+    }
+}
+
+fn cookie(settings: &Settings, checks: &mut Checks<'_>) {
+    let (cookie, url) = (&settings.cookie, settings.base_url());
+    let shown = url.as_str().trim_end_matches('/');
+    if !settings.is_https() {
+        let http =
+            format!("needs https, and the public address is {shown}; set public_url to an https:// address");
+        if cookie.same_site == SameSite::None {
+            checks.contradict(
+                &["cookie.same_site", "public_url"],
+                format!("\"none\" {http}, or choose \"lax\""),
+            );
+        }
+        if cookie.partitioned {
+            checks.contradict(&["cookie.partitioned", "public_url"], format!("a partitioned cookie {http}"));
+        }
+        if cookie.domain.is_some() {
+            checks.contradict(&["cookie.domain", "public_url"], format!("a shared cookie {http}"));
+        }
+    }
+    let host = url.host_str().unwrap_or_default();
+    if let Some(domain) = cookie.domain.as_ref().filter(|domain| !domain.covers(host)) {
+        let message = format!(
+            "{:?} is not the host of the public address {shown} nor a parent of it, so \
+             browsers would refuse the cookie",
+            domain.as_str()
+        );
+        checks.contradict(&["cookie.domain", "public_url"], message);
+    }
+}
+
+fn limits(settings: &Settings, checks: &mut Checks<'_>) {
+    let (body, data) = (settings.limits.body, settings.sessions.data_limit);
+    if body < data {
+        let (body, data) = (checks.told("limits.body", body), checks.told("sessions.data_limit", data));
+        let message = format!("{body} and {data}; a request must be able to carry the data of a session");
+        checks.contradict(&["limits.body", "sessions.data_limit"], message);
+    }
+}
+
+fn apps(settings: &Settings, checks: &mut Checks<'_>) {
+    for (index, app) in settings.app.iter().enumerate() {
+        let earlier = settings.app.iter().take(index).position(|earlier| earlier.host == app.host);
+        if let Some(earlier) = earlier {
+            let key = format!("app[{}].host", index + 1);
+            let message = format!("{:?} is the host of app[{}] already", app.host.to_string(), earlier + 1);
+            checks.contradict(&[&key, "app"], message);
+        }
+    }
+}
+
+fn url_transport(settings: &Settings, checks: &mut Checks<'_>) {
+    let own = settings.base_url();
+    for place in &settings.sessions.url_transport {
+        let (name, port) = (place.host().name(), place.host().port());
+        let protected = settings.app.iter().any(|app| {
+            app.host.matches(name, port) || (port.is_none() && app.host.matches(name, app.host.port()))
+        });
+        if !protected && own.host_str() != Some(name) {
+            let message = format!(
+                "{:?} is on a host that is neither an [[app]] nor that of the public address",
+                place.to_string()
+            );
+            checks.contradict(&["sessions.url_transport", "app", "public_url"], message);
+        }
+    }
+}

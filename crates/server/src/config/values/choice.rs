@@ -1,0 +1,142 @@
+//! Settings that take one of a few fixed words.
+
+use std::fmt;
+
+use crate::config::definition::Scalar;
+
+/// Defines an enum whose variants are the words of a setting.
+macro_rules! choice {
+    (
+        $(#[doc = $doc:literal])+
+        pub enum $name:ident { $( $(#[doc = $variant_doc:literal])+ $variant:ident = $word:literal, )+ }
+    ) => {
+        $(#[doc = $doc])+
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $name { $( $(#[doc = $variant_doc])+ $variant, )+ }
+
+        impl $name {
+            /// The word that stands for it in the settings.
+            pub fn as_str(self) -> &'static str {
+                match self { $( $name::$variant => $word, )+ }
+            }
+        }
+
+        impl Scalar for $name {
+            const KIND: &'static str = "one of the words";
+
+            fn allowed() -> String {
+                alternatives(&[$($word),+])
+            }
+
+            fn parse(text: &str) -> Result<$name, String> {
+                match text {
+                    $( $word => Ok($name::$variant), )+
+                    _ => Err("is not known here".to_owned()),
+                }
+            }
+
+            fn show(&self) -> toml::Value {
+                toml::Value::String(self.as_str().to_owned())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+fn alternatives(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
+    match quoted.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => quoted.concat(),
+    }
+}
+
+choice! {
+    /// The language of the pages.
+    pub enum Language {
+        /// What the browser asks for.
+        Auto = "auto",
+        /// English.
+        En = "en",
+        /// German.
+        De = "de",
+    }
+}
+
+choice! {
+    /// When browsers send the session cookie with requests that another site caused.
+    pub enum SameSite {
+        /// Never, not even when somebody follows a link.
+        Strict = "strict",
+        /// Only when somebody follows a link.
+        Lax = "lax",
+        /// Always.
+        None = "none",
+    }
+}
+
+choice! {
+    /// How log lines look.
+    pub enum LogFormat {
+        /// Text on a terminal, JSON elsewhere.
+        Auto = "auto",
+        /// Lines for people.
+        Text = "text",
+        /// One JSON object a line.
+        Json = "json",
+    }
+}
+
+choice! {
+    /// How much is logged.
+    pub enum LogLevel {
+        /// Nothing.
+        Off = "off",
+        /// What needs somebody's attention.
+        Error = "error",
+        /// What may need it soon.
+        Warn = "warn",
+        /// What the program does.
+        Info = "info",
+        /// How it does it.
+        Debug = "debug",
+        /// Every step.
+        Trace = "trace",
+    }
+}
+
+choice! {
+    /// Whom a rule lets through.
+    pub enum Allow {
+        /// Also who is not signed in.
+        Everyone = "everyone",
+        /// Every signed-in person.
+        SignedIn = "signed-in",
+        /// Members of at least one of the groups of the rule.
+        Groups = "groups",
+        /// No one.
+        Nobody = "nobody",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_are_the_only_ones() {
+        for language in [Language::Auto, Language::En, Language::De] {
+            assert_eq!(Language::parse(language.as_str()), Ok(language));
+        }
+        assert_eq!(Language::allowed(), "\"auto\", \"en\" or \"de\"");
+        for text in ["", "EN", "en ", "fr"] {
+            assert!(Language::parse(text).is_err(), "{text:?}");
+        }
+        assert_eq!(Allow::parse("signed-in"), Ok(Allow::SignedIn));
+    }
+}

@@ -1,0 +1,176 @@
+//! Answers: pages, redirects, JSON and problems, each with the headers that browsers need to be told.
+
+use axum::body::Body;
+use axum::response::Response;
+use gateward_guard::problem;
+use gateward_kernel::refusal::Refusal;
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, LOCATION, REFERRER_POLICY, RETRY_AFTER,
+    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use http::{HeaderValue, StatusCode};
+use serde::Serialize;
+
+use super::failure::Failure;
+use super::page::{ErrorPage, ErrorTitle, Frame, Page};
+use super::visit::Visit;
+use crate::app::App;
+
+/// How a route's answers look.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Face {
+    /// HTML for people.
+    Page,
+    /// JSON for programs; refusals as `application/problem+json` (RFC 9457).
+    Problem,
+    /// Plain text for operators.
+    Plain,
+}
+
+/// What a handler answers.
+pub type Answer = Result<Response, Failure>;
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// A page with status 200.
+pub fn page<P: Page>(visit: &Visit, page: &P) -> Answer {
+    page_with(visit, StatusCode::OK, page)
+}
+
+/// A page with any status.
+pub fn page_with<P: Page>(visit: &Visit, status: StatusCode, page: &P) -> Answer {
+    let person = visit.person();
+    let token = visit.token("logout");
+    let frame = Frame {
+        signed_in: person.map(|person| person.shown_name()),
+        admin: person.is_some_and(|person| person.is_admin()),
+        csrf: person.is_some().then_some(token.as_str()),
+    };
+    let html = visit.app.pages.render(visit.language, &frame, page)?;
+    let mut response = Response::builder()
+        .status(status)
+        .header(CONTENT_TYPE, "text/html; charset=utf-8")
+        .header(CONTENT_SECURITY_POLICY, visit.app.content_security_policy.clone())
+        .header(X_FRAME_OPTIONS, "DENY")
+        .header("cross-origin-opener-policy", "same-origin")
+        .body(Body::from(html))?;
+    personal(&mut response);
+    Ok(response)
+}
+
+/// A redirect after a form, or to another page: 303 (RFC 9110 §15.4.4), so that no form is sent twice.
+pub fn see_other(target: &str) -> Answer {
+    let mut response =
+        Response::builder().status(StatusCode::SEE_OTHER).header(LOCATION, target).body(Body::empty())?;
+    personal(&mut response);
+    Ok(response)
+}
+
+/// JSON with status 200.
+pub fn json(value: &impl Serialize) -> Answer {
+    json_with(StatusCode::OK, value)
+}
+
+/// JSON with any status.
+pub fn json_with(status: StatusCode, value: &impl Serialize) -> Answer {
+    let text = serde_json::to_vec(value).map_err(|error| Failure::Fault(super::gate::mistake(error)))?;
+    let mut response =
+        Response::builder().status(status).header(CONTENT_TYPE, "application/json").body(Body::from(text))?;
+    personal(&mut response);
+    Ok(response)
+}
+
+/// Nothing but a status: 204.
+pub fn no_content() -> Answer {
+    let mut response = Response::builder().status(StatusCode::NO_CONTENT).body(Body::empty())?;
+    personal(&mut response);
+    Ok(response)
+}
+
+/// Plain text with any status.
+pub fn text(status: StatusCode, text: impl Into<Body>) -> Answer {
+    Ok(Response::builder()
+        .status(status)
+        .header(CONTENT_TYPE, "text/plain; charset=utf-8")
+        .header(CACHE_CONTROL, "no-store")
+        .body(text.into())?)
+}
+
+/// Marks an answer as meant for one person: kept by nobody on the way.
+fn personal(response: &mut Response) {
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+}
+
+/// What every answer carries, whatever it is.
+pub fn finish(app: &App, request: &str, response: &mut Response) {
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Ok(id) = HeaderValue::from_str(request) {
+        headers.insert(X_REQUEST_ID, id);
+    }
+    if app.is_https {
+        headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    }
+}
+
+/// Tells a failure on the route's face.
+pub fn failed(visit: &Visit, face: Face, failure: &Failure) -> Response {
+    failure.log(&visit.request, &visit.path);
+    let refusal = failure.refusal();
+    let told = match (face, &refusal) {
+        (Face::Page, Some(Refusal::NotSignedIn)) => see_other(&sign_in_path(visit, false)),
+        (Face::Page, Some(Refusal::NotFresh)) => see_other(&sign_in_path(visit, true)),
+        (Face::Page, _) => error_page(visit, refusal.as_ref()),
+        (Face::Problem, Some(refusal)) => Ok(problem(refusal)),
+        (Face::Plain, Some(refusal)) => {
+            let row = refusal.row();
+            text(status(row.status), format!("{}\n", row.title))
+        }
+        (_, None) => text(StatusCode::INTERNAL_SERVER_ERROR, "internal error\n"),
+    };
+    told.unwrap_or_else(|_| {
+        let mut bare = Response::new(Body::from("internal error\n"));
+        *bare.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        bare
+    })
+}
+
+/// Where to sign in, and come back to this page afterwards if it was only looked at.
+fn sign_in_path(visit: &Visit, again: bool) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    if again {
+        query.append_pair("again", "1");
+    }
+    let back = if visit.method == http::Method::GET { visit.path.as_str() } else { "/account" };
+    query.append_pair("return_to", back);
+    format!("/login?{}", query.finish())
+}
+
+fn error_page(visit: &Visit, refusal: Option<&Refusal>) -> Answer {
+    let row = refusal.map(Refusal::row);
+    let code = row.map_or(500, |row| row.status);
+    let title = match refusal {
+        Some(Refusal::CrossSite | Refusal::FormExpired) => ErrorTitle::FormRefused,
+        _ => ErrorTitle::of_status(code),
+    };
+    let shown = ErrorPage {
+        status: code,
+        title,
+        detail: refusal.and_then(Refusal::detail),
+        code: row.map_or("internal", |row| row.code).to_owned(),
+        request_id: visit.request.clone(),
+        base_url: None,
+    };
+    let mut response = page_with(visit, status(code), &shown)?;
+    if let Some(wait) = refusal.and_then(Refusal::retry_after) {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+    }
+    Ok(response)
+}
+
+/// A status from the table.
+pub fn status(code: u16) -> StatusCode {
+    StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}

@@ -1,0 +1,102 @@
+//! Forms and query strings: read once, strictly. A parameter that is there twice is refused, never guessed.
+
+use gateward_kernel::refusal::Refusal;
+
+/// The most parameters that are read.
+const MOST: usize = 64;
+
+/// The decoded parameters of a form or a query string, each name once.
+#[derive(Clone, Default)]
+pub struct Form(Vec<(String, String)>);
+
+impl std::fmt::Debug for Form {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Values may be passwords.
+        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+impl Form {
+    /// Reads `application/x-www-form-urlencoded` (WHATWG URL §5.1), strictly.
+    pub fn read(text: &[u8]) -> Result<Self, Refusal> {
+        let mut pairs: Vec<(String, String)> = Vec::new();
+        for pair in text.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+            let at = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
+            let (name, value) = pair.split_at_checked(at).unwrap_or((pair, &[]));
+            let (name, value) = (decode(name)?, decode(value.get(1..).unwrap_or_default())?);
+            if pairs.iter().any(|(other, _)| *other == name) {
+                return Err(Refusal::Malformed(format!("The parameter {:?} is there twice.", shown(&name))));
+            }
+            if pairs.len() == MOST {
+                return Err(Refusal::Malformed(format!("There are more than {MOST} parameters.")));
+            }
+            pairs.push((name, value));
+        }
+        Ok(Form(pairs))
+    }
+
+    /// The value of a parameter, if it is there.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The value of a parameter; empty when it is not there.
+    pub fn text(&self, name: &str) -> &str {
+        self.get(name).unwrap_or_default()
+    }
+}
+
+fn decode(text: &[u8]) -> Result<String, Refusal> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.iter();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let digits =
+                    [rest.next().copied().unwrap_or_default(), rest.next().copied().unwrap_or_default()];
+                data_encoding::HEXLOWER_PERMISSIVE
+                    .decode(&digits)
+                    .ok()
+                    .and_then(|decoded| decoded.first().copied())
+                    .ok_or_else(|| {
+                        Refusal::Malformed("A percent sign is not followed by two hexadecimal digits.".into())
+                    })?
+            }
+            other => *other,
+        });
+    }
+    String::from_utf8(bytes).map_err(|_| Refusal::Malformed("A parameter is not valid UTF-8.".into()))
+}
+
+fn shown(name: &str) -> String {
+    name.chars().take(40).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_decoded_once_and_strictly() {
+        let form = Form::read(b"a=1&b=x+y%2B%c3%A9&c=&d&&e=1=2").unwrap();
+        assert_eq!(form.get("a"), Some("1"));
+        assert_eq!(form.get("b"), Some("x y+é"));
+        assert_eq!((form.get("c"), form.get("d"), form.get("z")), (Some(""), Some(""), None));
+        assert_eq!(form.get("e"), Some("1=2"));
+        assert_eq!(format!("{:?}", Form::read(b"password=x").unwrap()), r#"["password"]"#);
+    }
+
+    #[test]
+    fn odd_input_is_refused_precisely() {
+        let refused = |text: &[u8]| Form::read(text).unwrap_err().detail().unwrap();
+        assert_eq!(refused(b"a=1&%61=2"), "The parameter \"a\" is there twice.");
+        assert_eq!(refused(b"a=%ff"), "A parameter is not valid UTF-8.");
+        for odd in [&b"a=%"[..], b"a=%4", b"a=%zz", b"%"] {
+            assert_eq!(refused(odd), "A percent sign is not followed by two hexadecimal digits.");
+        }
+        let many = |count: usize| (0..count).map(|n| format!("p{n}=1&")).collect::<String>();
+        assert!(Form::read(many(64).as_bytes()).is_ok());
+        assert_eq!(refused(many(65).as_bytes()), "There are more than 64 parameters.");
+    }
+}

@@ -1,0 +1,352 @@
+//! One rendering of every page in every state it has, for the tests and for looking at.
+
+use minijinja::Value;
+use minijinja::value::Serde;
+
+use super::*;
+
+/// 2026-03-12T14:05:09Z
+pub(super) const NOW: i64 = 1_773_324_309_000_000;
+const MINUTE: i64 = 60_000_000;
+const DAY: i64 = 24 * 60 * MINUTE;
+const LIMITS: PasswordLimits = PasswordLimits { min: 8, max: 1024 };
+
+/// A page with the frame around it.
+pub(super) struct Sample {
+    pub(super) name: String,
+    pub(super) template: &'static str,
+    pub(super) base: String,
+    pub(super) frame: serde_json::Value,
+    pub(super) page: serde_json::Value,
+}
+
+impl Sample {
+    fn new<P: Page>(name: &str, frame: Frame<'_>, page: &P) -> Sample {
+        Sample {
+            name: name.to_owned(),
+            template: P::TEMPLATE,
+            base: page.base_url().unwrap_or_default().to_owned(),
+            frame: serde_json::to_value(frame).unwrap(),
+            page: serde_json::to_value(page).unwrap(),
+        }
+    }
+
+    pub(super) fn render(&self, pages: &Pages, language: Language) -> Result<String, PageError> {
+        let (frame, page) = (Value::from(Serde(&self.frame)), Value::from(Serde(&self.page)));
+        pages.render_value(language, self.template, &self.base, frame, page)
+    }
+}
+
+pub(super) fn all() -> Vec<Sample> {
+    let mut samples = sign_in();
+    samples.extend(passwords());
+    samples.extend(account());
+    samples.extend(admin());
+    samples.extend(refusals());
+    samples
+}
+
+const NOBODY: Frame<'static> = Frame { signed_in: None, admin: false, csrf: None };
+const ADA: Frame<'static> = Frame { signed_in: Some("Ada Lovelace"), admin: false, csrf: Some("token-1") };
+const ADMIN: Frame<'static> = Frame { signed_in: Some("Grace Hopper"), admin: true, csrf: None };
+
+fn text(words: &str) -> String {
+    words.to_owned()
+}
+
+fn sign_in() -> Vec<Sample> {
+    let plain = LoginPage {
+        action: text("/login"),
+        csrf: text("token-1"),
+        username: String::new(),
+        remember: false,
+        remember_offered: true,
+        error: None,
+        return_to: None,
+        app: None,
+    };
+    let towards = LoginPage {
+        return_to: Some(text("https://wiki.example.com/start?a=1&b=2")),
+        app: Some(text("wiki.example.com")),
+        action: text("/login?gateward=url"),
+        remember_offered: false,
+        ..plain.clone()
+    };
+    let mut samples =
+        vec![Sample::new("login", NOBODY, &plain), Sample::new("login-towards", NOBODY, &towards)];
+    let errors = [
+        ("wrong", LoginError::WrongCredentials),
+        ("throttled", LoginError::Throttled { retry_after_seconds: 95 }),
+        ("busy", LoginError::Busy),
+        ("expired", LoginError::FormExpired),
+        ("cross-site", LoginError::CrossSite),
+    ];
+    for (name, error) in errors {
+        let page = LoginPage { error: Some(error), username: text("ada"), remember: true, ..plain.clone() };
+        samples.push(Sample::new(&format!("login-{name}"), NOBODY, &page));
+    }
+    let logout = LogoutPage {
+        csrf: text("token-1"),
+        display_name: text("Ada Lovelace"),
+        username: text("ada"),
+        return_to: None,
+    };
+    let back = LogoutPage {
+        display_name: String::new(),
+        return_to: Some(text("https://wiki.example.com/")),
+        ..logout.clone()
+    };
+    samples.push(Sample::new("logout", ADA, &logout));
+    samples.push(Sample::new("logout-towards", ADMIN, &back));
+    samples.push(Sample::new("signed-out", NOBODY, &SignedOutPage {}));
+    samples
+}
+
+fn passwords() -> Vec<Sample> {
+    let form = ResetForm {
+        csrf: text("token-1"),
+        code: text("K7QM-2XWD-9PTV"),
+        username: Some(text("ada")),
+        errors: Vec::new(),
+        limits: LIMITS,
+    };
+    let wrong = ResetForm { username: None, errors: Problem::ALL.to_vec(), ..form.clone() };
+    let setup = SetupForm {
+        csrf: text("token-1"),
+        code: text("K7QM-2XWD-9PTV"),
+        username: String::new(),
+        display_name: String::new(),
+        email: String::new(),
+        errors: Vec::new(),
+        limits: LIMITS,
+    };
+    let refused = SetupForm {
+        username: text("аda"),
+        display_name: text("Ada Lovelace"),
+        email: text("ada@"),
+        errors: vec![
+            FieldProblem { field: Field::Username, problem: Problem::NameConfusable },
+            FieldProblem { field: Field::Email, problem: Problem::EmailInvalid },
+            FieldProblem { field: Field::Password, problem: Problem::TooShort },
+            FieldProblem { field: Field::Password, problem: Problem::Common },
+            FieldProblem { field: Field::PasswordAgain, problem: Problem::Mismatch },
+        ],
+        ..setup.clone()
+    };
+    let every = SetupForm { errors: every_problem(), ..refused.clone() };
+    vec![
+        Sample::new("reset-ask", NOBODY, &ResetPage::Ask { errors: Vec::new() }),
+        Sample::new("reset-ask-wrong", NOBODY, &ResetPage::Ask { errors: vec![Problem::CodeInvalid] }),
+        Sample::new("reset-choose", NOBODY, &ResetPage::Choose(form)),
+        Sample::new("reset-choose-wrong", NOBODY, &ResetPage::Choose(wrong)),
+        Sample::new("reset-done", NOBODY, &ResetPage::Done),
+        Sample::new("setup", NOBODY, &SetupPage::Form(setup)),
+        Sample::new("setup-wrong", NOBODY, &SetupPage::Form(refused)),
+        Sample::new("setup-every", NOBODY, &SetupPage::Form(every)),
+        Sample::new("setup-invalid", NOBODY, &SetupPage::Invalid),
+    ]
+}
+
+/// Every problem at every field.
+fn every_problem() -> Vec<FieldProblem> {
+    let fields = [
+        Field::Form,
+        Field::Username,
+        Field::DisplayName,
+        Field::Email,
+        Field::CurrentPassword,
+        Field::Password,
+        Field::PasswordAgain,
+    ];
+    let at = |field| Problem::ALL.into_iter().map(move |problem| FieldProblem { field, problem });
+    fields.into_iter().flat_map(at).collect()
+}
+
+fn sessions() -> Vec<SessionRow> {
+    let current = SessionRow {
+        id: text("s_3k9f2m"),
+        device: text("Firefox 140 on Linux"),
+        address: text("203.0.113.9"),
+        transport: Transport::Cookie,
+        remembered: true,
+        created: NOW - 3 * DAY,
+        last_used: NOW,
+        current: true,
+    };
+    let app = SessionRow {
+        id: text("s_7h2x1q"),
+        device: text("okhttp 4.12 on Android"),
+        address: text("2001:db8:85a3::8a2e:370:7334"),
+        transport: Transport::Header,
+        remembered: false,
+        created: NOW - 45 * DAY,
+        last_used: NOW - 2 * 60 * MINUTE,
+        current: false,
+    };
+    let odd = SessionRow {
+        id: text("s_1c8d4w"),
+        device: String::new(),
+        address: String::new(),
+        transport: Transport::Url,
+        created: NOW - 20 * MINUTE,
+        last_used: NOW - MINUTE,
+        ..app.clone()
+    };
+    vec![current, app, odd]
+}
+
+fn account() -> Vec<Sample> {
+    let full = AccountPage {
+        csrf: text("token-1"),
+        now: NOW,
+        username: text("ada"),
+        display_name: text("Ada Lovelace"),
+        email: text("ada@example.com"),
+        groups: vec![text("analysts"), text("wiki-editors")],
+        sessions: sessions(),
+        notice: None,
+        errors: Vec::new(),
+        limits: LIMITS,
+    };
+    let bare = AccountPage {
+        display_name: String::new(),
+        email: String::new(),
+        groups: Vec::new(),
+        sessions: sessions().into_iter().take(1).collect(),
+        ..full.clone()
+    };
+    let wrong = AccountPage {
+        errors: vec![
+            FieldProblem { field: Field::Form, problem: Problem::FormExpired },
+            FieldProblem { field: Field::CurrentPassword, problem: Problem::CurrentPasswordWrong },
+            FieldProblem { field: Field::Password, problem: Problem::ContainsName },
+        ],
+        ..full.clone()
+    };
+    let every = AccountPage { errors: every_problem(), ..full.clone() };
+    let notices = [
+        AccountNotice::ProfileSaved,
+        AccountNotice::PasswordChanged,
+        AccountNotice::SessionEnded,
+        AccountNotice::OthersEnded,
+    ];
+    let mut samples = vec![
+        Sample::new("account", ADA, &full),
+        Sample::new("account-bare", ADMIN, &bare),
+        Sample::new("account-wrong", ADA, &wrong),
+        Sample::new("account-every", ADA, &every),
+    ];
+    for (number, notice) in notices.into_iter().enumerate() {
+        let page = AccountPage { notice: Some(notice), ..full.clone() };
+        samples.push(Sample::new(&format!("account-notice-{number}"), ADA, &page));
+    }
+    samples
+}
+
+fn admin() -> Vec<Sample> {
+    let row = |id: &str, username: &str, display_name: &str, groups: &[&str], sessions| PersonRow {
+        id: text(id),
+        username: text(username),
+        display_name: text(display_name),
+        email: (id != "p3").then(|| format!("{username}@example.com")),
+        groups: groups.iter().map(|group| text(group)).collect(),
+        disabled: id == "p4",
+        sessions,
+    };
+    let people = PeoplePage {
+        query: String::new(),
+        people: vec![
+            row("p1", "ada", "Ada Lovelace", &["analysts", "wiki-editors"], Some(3)),
+            row("p2", "grace", "Grace Hopper", &["admins"], Some(1)),
+            row("p3", "éva", "", &[], None),
+            row("p4", "konrad", "Konrad Zuse", &["builders"], Some(0)),
+        ],
+        next: Some(text("/admin/people?after=p4&q=")),
+    };
+    let none = PeoplePage { people: Vec::new(), next: None, ..people.clone() };
+    let not_found = PeoplePage { query: text("nobody"), ..none.clone() };
+    let person = PersonPage {
+        csrf: text("token-1"),
+        now: NOW,
+        id: text("p1"),
+        username: text("ada"),
+        display_name: text("Ada Lovelace"),
+        email: Some(text("ada@example.com")),
+        groups: vec![text("analysts"), text("wiki-editors")],
+        disabled: false,
+        is_self: false,
+        created: NOW - 400 * DAY,
+        changed: NOW - 3 * DAY,
+        sessions: sessions().into_iter().skip(1).collect(),
+        notice: None,
+        reset_link: None,
+    };
+    let me = PersonPage { is_self: true, sessions: sessions(), ..person.clone() };
+    let disabled = PersonPage {
+        disabled: true,
+        display_name: String::new(),
+        email: None,
+        groups: Vec::new(),
+        sessions: Vec::new(),
+        notice: Some(PersonNotice::Disabled),
+        ..person.clone()
+    };
+    let issued = PersonPage {
+        notice: Some(PersonNotice::ResetIssued),
+        reset_link: Some(text("https://login.example.com/reset?code=K7QM-2XWD-9PTV")),
+        ..person.clone()
+    };
+    let mut samples = vec![
+        Sample::new("people", ADMIN, &people),
+        Sample::new("people-none", ADMIN, &none),
+        Sample::new("people-not-found", ADMIN, &not_found),
+        Sample::new("person", ADMIN, &person),
+        Sample::new("person-self", ADMIN, &me),
+        Sample::new("person-disabled", ADMIN, &disabled),
+        Sample::new("person-issued", ADMIN, &issued),
+    ];
+    let notices = [PersonNotice::SessionEnded, PersonNotice::AllEnded, PersonNotice::Enabled];
+    for (number, notice) in notices.into_iter().enumerate() {
+        let page = PersonPage { notice: Some(notice), ..person.clone() };
+        samples.push(Sample::new(&format!("person-notice-{number}"), ADMIN, &page));
+    }
+    samples
+}
+
+fn refusals() -> Vec<Sample> {
+    let error = |title, detail: Option<&str>, base_url: Option<&str>| ErrorPage {
+        status: 404,
+        title,
+        detail: detail.map(text),
+        code: text("not-found"),
+        request_id: if detail.is_some() { String::new() } else { text("01JQ8ZK3M5") },
+        base_url: base_url.map(text),
+    };
+    let mut samples: Vec<Sample> = ErrorTitle::ALL
+        .into_iter()
+        .map(|title| Sample::new(&format!("error-{title:?}"), NOBODY, &error(title, None, None)))
+        .collect();
+    let detail = error(ErrorTitle::Internal, Some("The store did not answer within two seconds."), None);
+    samples.push(Sample::new("error-detail", ADA, &detail));
+    let abroad = error(ErrorTitle::UnknownHost, None, Some("https://login.example.com"));
+    samples.push(Sample::new("error-abroad", NOBODY, &abroad));
+    let missing = [
+        ("groups", Missing::Groups { groups: vec![text("admins"), text("wiki-owners")] }),
+        ("network", Missing::Network),
+        ("not-listed", Missing::NotListed),
+    ];
+    for (name, missing) in missing {
+        let page = ForbiddenPage {
+            display_name: if name == "network" { String::new() } else { text("Ada Lovelace") },
+            username: text("ada"),
+            host: text("wiki.example.com"),
+            path: text("/admin/settings?tab=users"),
+            missing,
+            switch_url: text("https://login.example.com/logout?return_to=https%3A%2F%2Fwiki.example.com%2F"),
+            account_url: text("https://login.example.com/account"),
+            base_url: text("https://login.example.com"),
+        };
+        samples.push(Sample::new(&format!("forbidden-{name}"), NOBODY, &page));
+    }
+    samples
+}

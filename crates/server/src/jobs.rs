@@ -1,0 +1,50 @@
+//! What is done beside answering: sweeping in small steps, and taking over keys that were made meanwhile.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use gateward_kernel::ports::Kv;
+
+use crate::app::App;
+use crate::login::flow::reload_peppers;
+
+/// So many dead records are taken away at once: a sign-in behind such a step waits a few milliseconds.
+const STEP: usize = 500;
+/// The pause between steps while there is more to do.
+const BREATH: Duration = Duration::from_millis(20);
+/// The pause when there was nothing more to do.
+const REST: Duration = Duration::from_secs(10);
+
+/// Sweeps until the program ends.
+pub async fn sweep(app: Arc<App>, stores: Vec<Arc<dyn Kv>>) {
+    loop {
+        let mut more = false;
+        for store in &stores {
+            match store.sweep(app.clock.now(), STEP).await {
+                Ok(count) => {
+                    app.metrics.swept.fetch_add(count as u64, Ordering::Relaxed);
+                    more |= count >= STEP;
+                }
+                Err(fault) => tracing::warn!(%fault, "sweeping failed and is tried again"),
+            }
+        }
+        let old = app.clock.now() - app.settings.audit.keep.duration();
+        match app.directory().sweep_events(old, STEP).await {
+            Ok(count) => {
+                app.metrics.swept_events.fetch_add(count as u64, Ordering::Relaxed);
+                more |= count >= STEP;
+            }
+            Err(fault) => tracing::warn!(%fault, "sweeping audit events failed and is tried again"),
+        }
+        tokio::time::sleep(if more { BREATH } else { REST }).await;
+    }
+}
+
+/// Takes over peppers that another process has made.
+pub async fn watch_keys(app: Arc<App>) {
+    loop {
+        tokio::time::sleep(REST).await;
+        reload_peppers(&app).await;
+    }
+}

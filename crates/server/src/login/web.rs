@@ -1,0 +1,167 @@
+//! `/login`, and `POST /api/v1/login`.
+
+use axum::response::Response;
+use gateward_guard::Opened;
+use gateward_kernel::person::Person;
+use gateward_kernel::person::password::Password;
+use gateward_kernel::redirect::ReturnTo;
+use gateward_kernel::refusal::Refusal;
+use gateward_kernel::session::Transport;
+use http::StatusCode;
+use http::header::RETRY_AFTER;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::flow::{self, Credentials};
+use crate::face::answer::{self, Answer};
+use crate::face::failure::Failure;
+use crate::face::page::{LoginError, LoginPage};
+use crate::face::visit::Visit;
+use crate::session::url;
+use crate::session::view::SessionView;
+use crate::session::web::{UserView, hand_over};
+
+/// `GET /login`
+pub async fn page(visit: Visit) -> Answer {
+    let back = return_to(&visit, visit.query.text("return_to"));
+    if visit.person().is_some() && visit.query.get("again").is_none() {
+        let target = back.as_ref().map_or("/account", ReturnTo::target);
+        return match back.as_ref().and_then(ReturnTo::app) {
+            // Sending them back there would send them here again, for ever.
+            Some(app) if !visit.app.cookie_reaches(app) => Err(Refusal::Malformed(format!(
+                "You are signed in, but the session cookie does not reach {app}. The administrator has to set \
+                 [cookie] domain to a domain that holds both hosts."
+            ))
+            .into()),
+            _ => answer::see_other(target),
+        };
+    }
+    answer::page(&visit, &form(&visit, back.as_ref(), "", false, None))
+}
+
+/// `POST /login`
+pub async fn submit(visit: Visit) -> Answer {
+    let back = return_to(&visit, visit.form.text("return_to"));
+    let remember = visit.form.get("remember").is_some();
+    let username = visit.form.text("username");
+    let by_url = url::may_come_without_cookie(&visit);
+    let given = Credentials {
+        username,
+        password: Password::typed(visit.form.text("password").to_owned()),
+        remember,
+        transport: if by_url { Transport::Url } else { Transport::Cookie },
+    };
+    let (person, opened) = match flow::sign_in(&visit, given).await {
+        Ok(signed_in) => signed_in,
+        Err(failure) => return refused(&visit, back.as_ref(), username, remember, failure),
+    };
+    let target = back.as_ref().map_or("/account", ReturnTo::target);
+    if by_url {
+        let secret = visit.app.sessions.print(&opened.handle);
+        return answer::see_other(&url::with_secret(target, &secret).ok_or(Refusal::CodeInvalid)?);
+    }
+    let mut response = answer::see_other(target)?;
+    hand_over(&visit, &opened, &mut response)?;
+    flow::remember_device(&visit, &person.record, &mut response);
+    Ok(response)
+}
+
+/// The form again, with what was wrong; everything but the password is kept.
+fn refused(
+    visit: &Visit,
+    back: Option<&ReturnTo>,
+    username: &str,
+    remember: bool,
+    failure: Failure,
+) -> Answer {
+    let Some(refusal) = failure.refusal() else { return Err(failure) };
+    let error = match &refusal {
+        Refusal::WrongCredentials => LoginError::WrongCredentials,
+        Refusal::Throttled(wait) => LoginError::Throttled { retry_after_seconds: wait.as_secs() + 1 },
+        Refusal::Busy(_) => LoginError::Busy,
+        _ => return Err(failure),
+    };
+    failure.log(&visit.request, &visit.path);
+    let page = form(visit, back, username, remember, Some(error));
+    let mut response = answer::page_with(visit, answer::status(refusal.row().status), &page)?;
+    if let Some(wait) = refusal.retry_after() {
+        response.headers_mut().insert(RETRY_AFTER, http::HeaderValue::from(wait.as_secs() + 1));
+    }
+    Ok(response)
+}
+
+fn form(
+    visit: &Visit,
+    back: Option<&ReturnTo>,
+    username: &str,
+    remember: bool,
+    error: Option<LoginError>,
+) -> LoginPage {
+    LoginPage {
+        action: "/login".to_owned(),
+        csrf: visit.token("login"),
+        username: username.chars().take(320).collect(),
+        remember,
+        remember_offered: true,
+        error,
+        return_to: back.map(|back| back.target().to_owned()),
+        app: back.and_then(|back| back.app()).map(str::to_owned),
+    }
+}
+
+fn return_to(visit: &Visit, text: &str) -> Option<ReturnTo> {
+    ReturnTo::read(text, &visit.app.base, |host| visit.app.is_app(host))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LoginBody {
+    username: String,
+    password: String,
+    #[serde(default)]
+    remember: bool,
+    #[serde(default)]
+    transport: Way,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Way {
+    #[default]
+    Cookie,
+    Header,
+}
+
+/// `POST /api/v1/login`
+pub async fn api(visit: Visit) -> Answer {
+    let body: LoginBody = visit.json()?;
+    let transport = match body.transport {
+        Way::Cookie => Transport::Cookie,
+        Way::Header => Transport::Header,
+    };
+    let given = Credentials {
+        username: &body.username,
+        password: Password::typed(body.password),
+        remember: body.remember,
+        transport,
+    };
+    let (person, opened) = flow::sign_in(&visit, given).await?;
+    told(&visit, &person.record, &opened)
+}
+
+fn told(visit: &Visit, person: &Person, opened: &Opened) -> Answer {
+    let session = &opened.session.record;
+    let view = SessionView::of(session, Some(session.id), visit.app.sessions.policy());
+    let mut body = json!({ "user": UserView::of(person), "session": view });
+    if session.transport == Transport::Header {
+        let secret: Value = visit.app.sessions.print(&opened.handle).as_str().into();
+        if let Some(session) = body.get_mut("session").and_then(Value::as_object_mut) {
+            session.insert("secret".into(), secret);
+        }
+        return answer::json_with(StatusCode::OK, &body);
+    }
+    let mut response: Response = answer::json(&body)?;
+    hand_over(visit, opened, &mut response)?;
+    flow::remember_device(visit, person, &mut response);
+    Ok(response)
+}

@@ -1,0 +1,49 @@
+//! How a session secret is presented: in the cookie, or in `Authorization: Bearer` by apps. Never in both.
+
+use gateward_guard::cookies::{Found, find};
+use gateward_kernel::refusal::Refusal;
+use gateward_kernel::session::{Handle, Transport};
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+
+use crate::app::App;
+
+/// How session secrets begin: what else stands in `Authorization` is somebody else's.
+const OURS: &[u8] = b"gws";
+
+/// The genuine session secret of a request. Garbage is as good as none; what is ambiguous is refused.
+pub fn secret(app: &App, headers: &HeaderMap) -> Result<Option<(Handle, Transport)>, Refusal> {
+    let cookie = match find(headers, app.cookies.session.name()) {
+        Found::Nothing => None,
+        Found::One(value) => Some(value),
+        Found::Ambiguous => {
+            return Err(Refusal::Malformed(
+                "The session cookie is there twice with different values.".into(),
+            ));
+        }
+    };
+    match (bearer(headers)?, cookie) {
+        (None, None) => Ok(None),
+        (Some(_), Some(_)) => Err(Refusal::Malformed(
+            "A session is presented in the cookie and in the Authorization header: send one of them.".into(),
+        )),
+        (Some(value), None) => Ok(app.sessions.read(value).ok().map(|handle| (handle, Transport::Header))),
+        (None, Some(value)) => Ok(app.sessions.read(value).ok().map(|handle| (handle, Transport::Cookie))),
+    }
+}
+
+/// A bearer credential that looks like ours (RFC 6750 §2.1; the scheme in any case, RFC 9110 §11.1).
+fn bearer(headers: &HeaderMap) -> Result<Option<&[u8]>, Refusal> {
+    let mut found = None;
+    for value in headers.get_all(AUTHORIZATION) {
+        let Some((scheme, credential)) = value.as_bytes().split_at_checked(7) else { continue };
+        let credential = credential.trim_ascii();
+        if scheme.eq_ignore_ascii_case(b"bearer ")
+            && credential.starts_with(OURS)
+            && found.replace(credential).is_some()
+        {
+            return Err(Refusal::Malformed("There are several Authorization headers.".into()));
+        }
+    }
+    Ok(found)
+}

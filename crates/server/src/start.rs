@@ -1,0 +1,215 @@
+//! From settings to a running program: the data directory, the keys, the database, and the parts put together.
+
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use gateward_guard::{RootKey, SystemClock, SystemEntropy};
+use gateward_kernel::ports::Kv;
+use gateward_kernel::secret::Entropy;
+use gateward_kernel::time::Clock;
+use gateward_store::{Memory, OpenError, Sqlite, SqliteOptions};
+use url::Url;
+
+use crate::app::{App, Parts};
+use crate::config::{Pepper, SessionStore, Settings};
+use crate::password::Passwords;
+use crate::password::pepper::{PepperFault, Peppers};
+
+/// The database in the data directory.
+pub const DATABASE: &str = "gateward.db";
+
+/// Whether what is missing may be made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Missing {
+    /// The server makes its data directory, and so does the first command that needs one.
+    Create,
+    /// Looking makes nothing.
+    Refuse,
+}
+
+/// Opens everything and puts the program together. Nothing is changed when something is refused.
+pub async fn open(settings: Settings, base: Url, missing: Missing) -> anyhow::Result<Opened> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+    open_with(settings, base, missing, clock, entropy).await
+}
+
+/// The program, and the stores that are to be swept.
+#[derive(Debug)]
+pub struct Opened {
+    /// The program.
+    pub app: Arc<App>,
+    /// The stores.
+    pub stores: Stores,
+}
+
+/// The stores beneath.
+#[derive(Clone)]
+pub struct Stores(pub Vec<Arc<dyn Kv>>);
+
+impl std::fmt::Debug for Stores {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Stores({})", self.0.len())
+    }
+}
+
+/// The same with a clock and randomness of the caller's: tests hold both.
+pub async fn open_with(
+    settings: Settings,
+    base: Url,
+    missing: Missing,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+) -> anyhow::Result<Opened> {
+    data_directory(&settings.data, missing)?;
+    let database = open_database(&settings.data.join(DATABASE), missing)?;
+    let root = root_key(&settings.root_key_file(), &database, &*entropy).await?;
+    let peppers = peppers(&settings, &database, &root, &*entropy, &*clock).await?;
+    let refused = match &settings.passwords.blocklist {
+        None => String::new(),
+        Some(file) => std::fs::read_to_string(file)
+            .with_context(|| format!("passwords.blocklist: the file {} cannot be read", file.display()))?,
+    };
+    let passwords = Passwords::start(&settings.passwords, peppers, &refused, entropy.clone())?;
+    let mut stores = vec![database.kv()];
+    let kv: Arc<dyn Kv> = match settings.sessions.store {
+        SessionStore::Sqlite => database.kv(),
+        SessionStore::Memory => {
+            let memory: Arc<dyn Kv> = Arc::new(Memory::new());
+            stores.push(memory.clone());
+            memory
+        }
+    };
+    let app = App::new(Parts { settings, base, root, database, kv, passwords, clock, entropy })?;
+    Ok(Opened { app, stores: Stores(stores) })
+}
+
+fn data_directory(path: &Path, missing: Missing) -> anyhow::Result<()> {
+    let shown = path.display();
+    match std::fs::metadata(path) {
+        Ok(found) if !found.is_dir() => {
+            bail!("the data directory {shown} is a file: name another with --data")
+        }
+        Ok(found) => {
+            let mode = found.permissions().mode() & 0o077;
+            if mode != 0 {
+                std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700)).with_context(|| {
+                    format!("the data directory {shown} can be read by others, and that cannot be changed: chmod 700 {shown}")
+                })?;
+            }
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && missing == Missing::Refuse => {
+            bail!(
+                "there is no data directory {shown}: start gateward once, or name the right one with --data"
+            )
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).with_context(|| {
+                format!(
+                    "the data directory {shown} cannot be made: choose one that you may write with --data"
+                )
+            })?;
+        }
+        Err(error) => {
+            return Err(error).with_context(|| format!("the data directory {shown} cannot be looked at"));
+        }
+    }
+    if missing == Missing::Create {
+        // Said now, in these words, rather than by the database in its own.
+        let probe = path.join(".writable");
+        std::fs::write(&probe, b"").and_then(|()| std::fs::remove_file(&probe)).with_context(|| {
+            format!("the data directory {shown} is not writable: give it to this user (chown), or choose another with --data")
+        })?;
+    }
+    Ok(())
+}
+
+fn open_database(path: &Path, missing: Missing) -> anyhow::Result<Sqlite> {
+    let options = SqliteOptions::default();
+    let opened = match missing {
+        Missing::Create => Sqlite::open(path, &options),
+        Missing::Refuse => Sqlite::open_existing(path, &options),
+    };
+    let shown = path.display();
+    opened.map_err(|error| match &error {
+        OpenError::Newer { .. } => {
+            anyhow::anyhow!("{shown}: {error}: start the newer gateward, or bring back a backup")
+        }
+        OpenError::NotADatabase | OpenError::Corrupt { .. } => {
+            anyhow::anyhow!("{shown}: {error}: bring back a backup, or move the file away to begin anew")
+        }
+        _ => anyhow::anyhow!("{shown}: {error}"),
+    })
+}
+
+/// Reads the root key; makes it when there is neither a key nor anything that was made with one.
+async fn root_key(path: &Path, database: &Sqlite, entropy: &dyn Entropy) -> anyhow::Result<RootKey> {
+    let shown = path.display();
+    match std::fs::read(path) {
+        Ok(bytes) => {
+            let text = String::from_utf8_lossy(&bytes);
+            let key = data_encoding::HEXLOWER_PERMISSIVE.decode(text.trim().as_bytes()).ok();
+            let key = key.and_then(|key| <[u8; 32]>::try_from(key).ok());
+            key.map(RootKey::from_bytes)
+                .with_context(|| format!("{shown} is no root key: 64 hexadecimal digits in one line"))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let directory = database.directory();
+            let used = !directory.sealed_keys("pepper").await?.is_empty()
+                || !directory
+                    .people(&gateward_kernel::ports::PeopleQuery { limit: 1, ..Default::default() })
+                    .await?
+                    .is_empty();
+            if used {
+                bail!(
+                    "the root key {shown} is missing, and the database was used with one: bring the file back from a backup"
+                );
+            }
+            let key = RootKey::random(entropy);
+            write_new(path, &data_encoding::HEXLOWER.encode(key.expose()))
+                .with_context(|| format!("the root key cannot be written to {shown}"))?;
+            Ok(key)
+        }
+        Err(error) => Err(error).with_context(|| format!("the root key {shown} cannot be read")),
+    }
+}
+
+/// Writes a file that was not there, for its owner's eyes only, so that it survives what happens next.
+fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    writeln!(file, "{text}")?;
+    file.sync_all()?;
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        std::fs::File::open(parent)?.sync_all()?;
+    }
+    Ok(())
+}
+
+async fn peppers(
+    settings: &Settings,
+    database: &Sqlite,
+    root: &RootKey,
+    entropy: &dyn Entropy,
+    clock: &dyn Clock,
+) -> anyhow::Result<Peppers> {
+    match &settings.passwords.pepper {
+        Pepper::None => Ok(Peppers::default()),
+        Pepper::File(path) => {
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("passwords.pepper: the file {} cannot be read", path.display()))?;
+            Peppers::from_file(&text).map_err(|problem| anyhow::anyhow!("passwords.pepper: {problem}"))
+        }
+        Pepper::Data => {
+            let directory = database.directory();
+            let found = Peppers::from_directory(&*directory, root).await?;
+            if found.current().is_some() {
+                return Ok(found);
+            }
+            Peppers::add_to_directory(&*directory, root, entropy, clock.now()).await?;
+            Peppers::from_directory(&*directory, root).await.map_err(|fault: PepperFault| fault.into())
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Records: the [`Kv`] port.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use gateward_kernel::ports::{Answer, Created, Key, Kv, Listener, Page, Replaced, Stored, Traits, Version};
+use gateward_kernel::time::Moment;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::feed::Scope;
+use super::trouble::Outcome;
+use super::writer::Tx;
+use super::{ENGINE, Engine};
+
+/// The change log keeps this many microseconds: longer than any process that shares the file is likely to be stopped.
+const LOG_SPAN: i64 = 600_000_000;
+/// The most rows of the change log that stay.
+const LOG_ROWS: i64 = 200_000;
+
+impl Kv for Engine {
+    fn traits(&self) -> Traits {
+        Traits {
+            engine: ENGINE,
+            durable: true,
+            shared: true,
+            pages: true,
+            pushes: true,
+            largest: crate::LARGEST_VALUE,
+        }
+    }
+
+    fn get<'a>(&'a self, key: &'a Key) -> Answer<'a, Option<Stored>> {
+        let key = key.clone();
+        Box::pin(self.read(move |conn| get(conn, &key)))
+    }
+
+    fn create<'a>(&'a self, key: &'a Key, value: Bytes, death: Moment) -> Answer<'a, Created> {
+        Box::pin(async move {
+            crate::fits(ENGINE, key, &value)?;
+            let key = key.clone();
+            self.write(move |tx| create(tx, &key, &value, death)).await
+        })
+    }
+
+    fn replace<'a>(
+        &'a self,
+        key: &'a Key,
+        expected: Version,
+        value: Bytes,
+        death: Moment,
+    ) -> Answer<'a, Replaced> {
+        Box::pin(async move {
+            crate::fits(ENGINE, key, &value)?;
+            let key = key.clone();
+            self.write(move |tx| replace(tx, &key, expected, &value, death)).await
+        })
+    }
+
+    fn remove<'a>(&'a self, key: &'a Key) -> Answer<'a, Option<Stored>> {
+        let key = key.clone();
+        Box::pin(self.write(move |tx| remove(tx, &key)))
+    }
+
+    fn page<'a>(&'a self, kind: &'static str, after: Option<&'a [u8]>, limit: usize) -> Answer<'a, Page> {
+        let after: Option<Box<[u8]>> = after.map(Into::into);
+        Box::pin(self.read(move |conn| page(conn, kind, after.as_deref(), limit)))
+    }
+
+    fn sweep(&self, before: Moment, limit: usize) -> Answer<'_, usize> {
+        Box::pin(self.write(move |tx| sweep(tx, before, limit)))
+    }
+
+    fn changes(&self, listener: Arc<dyn Listener>) {
+        self.shared.feed.join(Scope::All, listener);
+    }
+
+    fn ping(&self) -> Answer<'_, ()> {
+        Box::pin(self.answers())
+    }
+}
+
+fn get(conn: &Connection, key: &Key) -> Outcome<Option<Stored>> {
+    let mut statement =
+        conn.prepare_cached("SELECT version, death, value FROM kv WHERE kind = $1 AND id = $2")?;
+    Ok(statement.query_row(params![key.kind, key.id], |row| stored(row, 0)).optional()?)
+}
+
+fn create(tx: &mut Tx<'_>, key: &Key, value: &Bytes, death: Moment) -> Outcome<Created> {
+    let written = tx.execute(
+        "INSERT INTO kv (kind, id, version, death, value) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (kind, id) DO NOTHING",
+        params![key.kind, key.id, tx.upcoming().0.cast_signed(), death.micros(), &value[..]],
+    )?;
+    if written == 0 {
+        return Ok(Created::Exists);
+    }
+    tx.log(key.kind, &key.id).map(Created::Done)
+}
+
+fn replace(tx: &mut Tx<'_>, key: &Key, expected: Version, value: &Bytes, death: Moment) -> Outcome<Replaced> {
+    let (version, expected) = (tx.upcoming().0.cast_signed(), expected.0.cast_signed());
+    let written = tx.execute(
+        "UPDATE kv SET version = $1, death = $2, value = $3 WHERE kind = $4 AND id = $5 AND version = $6",
+        params![version, death.micros(), &value[..], key.kind, key.id, expected],
+    )?;
+    if written != 0 {
+        return tx.log(key.kind, &key.id).map(Replaced::Done);
+    }
+    let mut there = tx.conn.prepare_cached("SELECT 1 FROM kv WHERE kind = $1 AND id = $2")?;
+    Ok(if there.exists(params![key.kind, key.id])? { Replaced::Stale } else { Replaced::Absent })
+}
+
+fn remove(tx: &mut Tx<'_>, key: &Key) -> Outcome<Option<Stored>> {
+    let mut statement = tx
+        .conn
+        .prepare_cached("DELETE FROM kv WHERE kind = $1 AND id = $2 RETURNING version, death, value")?;
+    let taken = statement.query_row(params![key.kind, key.id], |row| stored(row, 0)).optional()?;
+    if taken.is_some() {
+        tx.log(key.kind, &key.id)?;
+    }
+    Ok(taken)
+}
+
+fn page(conn: &Connection, kind: &str, after: Option<&[u8]>, limit: usize) -> Outcome<Page> {
+    // One more than wanted shows whether there is a next page.
+    let most = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
+    let item = |row: &Row<'_>| Ok((row.get::<_, Vec<u8>>(0)?.into_boxed_slice(), stored(row, 1)?));
+    let mut items: Vec<(Box<[u8]>, Stored)> = match after {
+        None => conn
+            .prepare_cached("SELECT id, version, death, value FROM kv WHERE kind = $1 ORDER BY id LIMIT $2")?
+            .query_map(params![kind, most], item)?
+            .collect::<Result<_, _>>()?,
+        Some(after) => conn
+            .prepare_cached(
+                "SELECT id, version, death, value FROM kv WHERE kind = $1 AND id > $2 ORDER BY id LIMIT $3",
+            )?
+            .query_map(params![kind, after, most], item)?
+            .collect::<Result<_, _>>()?,
+    };
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let next = items.last().filter(|_| more).map(|(id, _)| id.clone());
+    Ok(Page { items, next })
+}
+
+/// The swept are not logged: they were dead to every reader before, and memory judges death by its own clock.
+fn sweep(tx: &Tx<'_>, before: Moment, limit: usize) -> Outcome<usize> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let swept = tx.execute(
+        "DELETE FROM kv WHERE row IN (SELECT row FROM kv WHERE death < $1 ORDER BY death LIMIT $2)",
+        params![before.micros(), limit],
+    )?;
+    prune_log(tx, limit)?;
+    Ok(swept)
+}
+
+/// Takes away up to `limit` of the oldest rows of the change log that are too old or too many, by the database's own
+/// clock; never the newest.
+fn prune_log(tx: &Tx<'_>, limit: i64) -> Outcome<()> {
+    let newest = tx.upcoming().0.cast_signed() - 1;
+    tx.execute(
+        "DELETE FROM change_log WHERE version < $1 AND version <= (
+             SELECT max(version)
+             FROM (SELECT version, at FROM change_log ORDER BY version LIMIT $2) AS oldest
+             WHERE version <= $3 OR at < CAST(unixepoch('subsec') * 1000000 AS BIGINT) - $4)",
+        params![newest, limit, newest - LOG_ROWS, LOG_SPAN],
+    )?;
+    Ok(())
+}
+
+fn stored(row: &Row<'_>, from: usize) -> rusqlite::Result<Stored> {
+    Ok(Stored {
+        version: Version(row.get::<_, i64>(from)?.cast_unsigned()),
+        death: Moment::from_micros(row.get(from + 1)?),
+        value: Bytes::from(row.get::<_, Vec<u8>>(from + 2)?),
+    })
+}
