@@ -15,8 +15,6 @@ pub enum Fact {
     SignedIn,
     /// Somebody gave a wrong name or password.
     SignInRefused,
-    /// Guessing was slowed down.
-    SignInThrottled,
     /// A person signed out.
     SignedOut,
     /// One session was ended from elsewhere.

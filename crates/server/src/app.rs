@@ -128,7 +128,7 @@ impl App {
             cookies: Cookies::new(&settings, base.scheme() == "https")?,
             content_security_policy: content_security_policy(&settings, &base)?,
             trusted: settings.trusted_proxies.iter().map(|cidr| cidr.network()).collect(),
-            gatehouse: Gatehouse::new(&settings.app),
+            gatehouse: Gatehouse::new(&settings.app, &base),
             tokens: FormTokens::new(&root),
             setup: Book::new(database.kv()),
             pages: Pages::new()?,

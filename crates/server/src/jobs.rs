@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::login::flow::reload_peppers;
 
 /// So many dead records are taken away at once: a sign-in behind such a step waits a few milliseconds.
-const STEP: usize = 500;
+const STEP: usize = 250;
 /// The pause between steps while there is more to do.
 const BREATH: Duration = Duration::from_millis(20);
 /// The pause when there was nothing more to do.

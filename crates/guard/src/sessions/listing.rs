@@ -59,11 +59,13 @@ impl<P: People> Sessions<P> {
     /// session itself is gone.
     pub async fn end_others(&self, keep: &Session, now: Moment) -> Result<Option<(Opened, usize)>, Fault> {
         let Some(person) = keep.person() else { return Ok(None) };
-        // The kept one first: a crash in between ends too little, and is repeated; it never ends the kept one.
-        let Some(kept) = self.renew(keep.id, now.next()).await? else { return Ok(None) };
+        // The kept one first: a failure in between ends too little, and is repeated; it never ends the kept one.
+        if !self.outlive(keep.id, now).await? {
+            return Ok(None);
+        }
         self.people.end_everything(person, now).await?;
         let ended = self.remove_listed(person, Some(keep.id), now).await?;
-        Ok(Some((kept, ended)))
+        Ok(self.renew(keep.id, now).await?.map(|kept| (kept, ended)))
     }
 
     /// Takes away what is listed of a person and dead since `now`, after their `valid_from` was moved by other means.

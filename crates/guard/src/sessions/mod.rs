@@ -228,15 +228,32 @@ impl<P: People> Sessions<P> {
         }
     }
 
-    /// Gives a living session a new secret, as after a change of the password, and makes it rest on `now`.
+    /// Gives a living session a new secret. `None` when it is gone.
     pub async fn renew(&self, id: SessionId, now: Moment) -> Result<Option<Opened>, Fault> {
         let handle = Handle { id, secret: self.fresh_secret() };
+        let renewed = self.change_living(id, now, |session| session.renewed(handle.digest())).await?;
+        Ok(renewed.map(|session| Opened { session, handle }))
+    }
+
+    /// Makes a living session outlive the end of all that began at `now` or before; whether it lives. Its owner keeps
+    /// the secret they have, so that nothing is lost when what follows fails.
+    pub async fn outlive(&self, id: SessionId, now: Moment) -> Result<bool, Fault> {
+        let kept = self.change_living(id, now, |session| session.resting_on(now.next())).await?;
+        Ok(kept.is_some())
+    }
+
+    async fn change_living(
+        &self,
+        id: SessionId,
+        now: Moment,
+        next: impl Fn(&Session) -> Session + Send + Sync,
+    ) -> Result<Option<Arc<Loaded<Session>>>, Fault> {
         let decide = |session: &Session| match session.check(now, &self.policy) {
-            Standing::Alive => Decision::Write(session.renewed(handle.digest(), now), true),
+            Standing::Alive => Decision::Write(next(session), true),
             _ => Decision::Leave(false),
         };
         let changed = self.book.change(id, now, decide).await?;
-        Ok(changed.filter(|(_, alive)| *alive).map(|(session, _)| Opened { session, handle }))
+        Ok(changed.filter(|(_, alive)| *alive).map(|(session, _)| session))
     }
 
     /// Changes the application's data by a merge patch (RFC 7396), on the version the caller names, or on any.

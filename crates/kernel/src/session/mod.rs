@@ -235,11 +235,16 @@ impl Session {
             Some(Subject { person: sign_in.person, since: sign_in.proof.at, proofs: vec![sign_in.proof] });
     }
 
-    /// The same session under a new secret, resting on the moment `now`, so that it outlives the end of all others.
+    /// The same session under a new secret.
     #[must_use]
-    pub fn renewed(&self, digest: Digest, now: Moment) -> Self {
+    pub fn renewed(&self, digest: Digest) -> Self {
+        Session { digest, ..self.clone() }
+    }
+
+    /// The same session resting on the moment `now`, so that it outlives the end of all that began before.
+    #[must_use]
+    pub fn resting_on(&self, now: Moment) -> Self {
         let mut next = self.clone();
-        next.digest = digest;
         if let Some(subject) = &mut next.subject {
             subject.since = subject.since.max(now);
         }

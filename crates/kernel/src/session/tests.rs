@@ -103,7 +103,7 @@ fn ending_everything_is_exact() {
     assert_eq!(standing(&same), Standing::Ended, "begun in the very moment");
     assert_eq!(standing(&after), Standing::Alive);
     assert_eq!(
-        standing(&before.renewed(Digest::of(b"2"), at(10).next())),
+        standing(&before.resting_on(at(10).next())),
         Standing::Alive,
         "the one that is kept"
     );

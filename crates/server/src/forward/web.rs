@@ -38,13 +38,15 @@ const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
 pub struct Gatehouse {
     law: Law,
     names: Vec<(String, String)>,
+    sign_in: SignInPage,
+    nobody: Identity,
 }
 
 impl Gatehouse {
     /// As the settings say.
-    pub fn new(apps: &[config::App]) -> Self {
+    pub fn new(apps: &[config::App], base: &Url) -> Self {
         let names = apps.iter().filter_map(|app| Some((app.host.to_string(), app.name.clone()?))).collect();
-        Gatehouse { law: Law::new(apps.iter().map(rules)), names }
+        Gatehouse { law: Law::new(apps.iter().map(rules)), names, sign_in: SignInPage::of(base), nobody: Identity::nobody() }
     }
 
     /// Whether a host, given as `host` or `host:port`, is protected.
@@ -108,31 +110,24 @@ pub async fn answer(app: &App, parts: &Parts, peer: IpAddr) -> Option<Response<B
     let now = app.clock.now();
     let question = match dialect.read(&asked) {
         Ok(question) => question,
-        Err(refusal) => return Some(refused(app, parts, dialect, refusal, face)),
+        Err(refusal) => return Some(refused(app, parts, (dialect, reason), refusal, face)),
     };
     let subject = match subject(app, parts, &question, now).await {
         Ok(subject) => subject,
         Err(failure) => {
             failure.log("forward-auth", parts.uri.path());
             let refusal = failure.refusal().unwrap_or(Refusal::Unavailable);
-            return Some(refused(app, parts, dialect, refusal, face));
+            return Some(refused(app, parts, (dialect, reason), refusal, face));
         }
     };
     let person = subject.known.as_ref().map(|known| known.person());
     let verdict = app.gatehouse.law.decide(&question, person);
-    let nobody;
-    let identity = match &subject.known {
-        Some(known) => &known.identity,
-        None => {
-            nobody = Identity::nobody();
-            &nobody
-        }
-    };
+    let identity = subject.known.as_ref().map_or(&app.gatehouse.nobody, |known| &known.identity);
     app.metrics.forward_auth(&verdict);
-    let page = SignInPage::of(&app.base);
+    let page = &app.gatehouse.sign_in;
     let reply = match reason {
-        true => nginx::refused(&question, &verdict, &page, identity),
-        false => dialect.answer(&asked, &question, &verdict, &page, identity),
+        true => nginx::refused(&question, &verdict, page, identity),
+        false => dialect.answer(&asked, &question, &verdict, page, identity),
     };
     let mut response = render(app, parts, reply, Some(&question), subject.known.as_deref());
     if subject.by_url {
@@ -174,9 +169,17 @@ fn by_url(app: &App, parts: &Parts, question: &Question<'_>) -> Result<Option<Ha
     }
 }
 
-fn refused(app: &App, parts: &Parts, dialect: Dialect, refusal: Refusal, face: Face) -> Response<Bytes> {
+fn refused(
+    app: &App,
+    parts: &Parts,
+    (dialect, reason): (Dialect, bool),
+    refusal: Refusal,
+    face: Face,
+) -> Response<Bytes> {
     Failure::from(refusal.clone()).log("forward-auth", parts.uri.path());
-    render(app, parts, dialect.refuse(refusal, face), None, None)
+    // The reason goes on to the client as it is; the question itself gets what its proxy understands.
+    let reply = if reason { Reply::refuse(refusal, face) } else { dialect.refuse(refusal, face) };
+    render(app, parts, reply, None, None)
 }
 
 fn render(

@@ -53,13 +53,7 @@ async fn prove(visit: &Visit, given: &Credentials<'_>) -> Result<Loaded<Person>,
     let login = Login::read(given.username);
     let person = app.directory().person_by_login(&login).await?;
     let known = person.as_ref().and_then(|person| known_device(visit, &person.record));
-    let counted = match app.throttle.attempt(&login, known, visit.client, visit.now).await {
-        Err(failure) => {
-            visit.record(visit.event(Fact::SignInThrottled, person.map(|person| person.record.id))).await;
-            return Err(failure);
-        }
-        Ok(counted) => counted,
-    };
+    let counted = app.throttle.attempt(&login, known, visit.client, visit.now).await?;
     match verify(app, given, person.as_ref()).await {
         Ok(Some(verified)) => {
             app.throttle.refund(counted, visit.now).await?;

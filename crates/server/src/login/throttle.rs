@@ -77,6 +77,12 @@ impl Throttle {
         Ok(counted)
     }
 
+    /// Counts the session of a guest, at the rate of a network's sign-ins.
+    pub async fn guest(&self, client: IpAddr, now: Moment) -> Result<(), Failure> {
+        let network = self.name.short_tag(&[b"guest", Network::of(client).to_string().as_bytes()]);
+        self.count(network, self.network, now).await
+    }
+
     async fn count(&self, id: BucketId, rate: Rate, now: Moment) -> Result<(), Failure> {
         loop {
             match self.buckets.change(id, now, |bucket| bucket.attempt(rate, now)).await? {

@@ -97,6 +97,7 @@ fn form(
     remember: bool,
     error: Option<LoginError>,
 ) -> LoginPage {
+    let app = back.and_then(ReturnTo::app);
     LoginPage {
         action: "/login".to_owned(),
         csrf: visit.token("login"),
@@ -105,7 +106,7 @@ fn form(
         remember_offered: true,
         error,
         return_to: back.map(|back| back.target().to_owned()),
-        app: back.and_then(|back| back.app()).map(str::to_owned),
+        app: app.map(|host| visit.app.gatehouse.name(host).unwrap_or(host).to_owned()),
     }
 }
 

@@ -60,10 +60,12 @@ pub async fn change_own(
     let password = choose(visit, text, again, person)?;
     let stored = visit.app.passwords.hash(&password, visit.now).await?;
     let before = person.password.clone();
-    // The kept session first, so that it outlives the end of the others.
-    let sessions = &visit.app.sessions;
-    let kept =
-        sessions.renew(living.session.record.id, visit.now.next()).await?.ok_or(Refusal::NotSignedIn)?;
+    // The kept session first, so that it outlives the end of the others; its new secret last, so that no failure in
+    // between leaves its owner with a secret that opens nothing.
+    let (sessions, session) = (&visit.app.sessions, living.session.record.id);
+    if !sessions.outlive(session, visit.now).await? {
+        return Err(Refusal::NotSignedIn.into());
+    }
     let set = |person: &mut Person| -> Result<(), Refusal> {
         // Somebody else has changed it meanwhile: what was proved no longer counts.
         if person.password != before {
@@ -73,9 +75,9 @@ pub async fn change_own(
         Ok(())
     };
     changed(sessions.people().change(person.id, visit.now, set).await)?;
-    sessions.tidy_others(person.id, kept.session.record.id, visit.now).await?;
+    sessions.tidy_others(person.id, session, visit.now).await?;
     visit.record(visit.event(Fact::PasswordChanged, Some(person.id))).await;
-    Ok(kept)
+    Ok(sessions.renew(session, visit.now).await?.ok_or(Refusal::NotSignedIn)?)
 }
 
 async fn prove_current(visit: &Visit, person: &Person, current: &str) -> Result<(), NotSet> {

@@ -13,7 +13,13 @@ const OURS: &[u8] = b"gws";
 
 /// The genuine session secret of a request. Garbage is as good as none; what is ambiguous is refused.
 pub fn secret(app: &App, headers: &HeaderMap) -> Result<Option<(Handle, Transport)>, Refusal> {
-    let cookie = match find(headers, app.cookies.session.name()) {
+    let presented = presented(headers, app.cookies.session.name())?;
+    Ok(presented.and_then(|(text, transport)| Some((app.sessions.read(text).ok()?, transport))))
+}
+
+/// What a request presents as a session secret, genuine or not, and how it travelled.
+pub fn presented<'a>(headers: &'a HeaderMap, cookie: &str) -> Result<Option<(&'a [u8], Transport)>, Refusal> {
+    let cookie = match find(headers, cookie) {
         Found::Nothing => None,
         Found::One(value) => Some(value),
         Found::Ambiguous => {
@@ -27,8 +33,8 @@ pub fn secret(app: &App, headers: &HeaderMap) -> Result<Option<(Handle, Transpor
         (Some(_), Some(_)) => Err(Refusal::Malformed(
             "A session is presented in the cookie and in the Authorization header: send one of them.".into(),
         )),
-        (Some(value), None) => Ok(app.sessions.read(value).ok().map(|handle| (handle, Transport::Header))),
-        (None, Some(value)) => Ok(app.sessions.read(value).ok().map(|handle| (handle, Transport::Cookie))),
+        (Some(value), None) => Ok(Some((value, Transport::Header))),
+        (None, Some(value)) => Ok(Some((value, Transport::Cookie))),
     }
 }
 

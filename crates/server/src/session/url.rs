@@ -4,6 +4,8 @@
 //! the settings name, only from the browser it was made for (by its user agent), and never on a navigation that another
 //! site began; and answers to such requests carry `Referrer-Policy: no-referrer`.
 
+use std::borrow::Cow;
+
 use gateward_kernel::refusal::Refusal;
 use gateward_kernel::session::{Handle, Origin};
 use http::HeaderMap;
@@ -28,15 +30,21 @@ pub fn secret(app: &App, address: &Url, headers: &HeaderMap) -> Result<Option<Ha
     if !is_opted_in(app, address) {
         return Ok(None);
     }
-    let mut values = address.query_pairs().filter(|(name, _)| name == PARAMETER).map(|(_, value)| value);
-    let Some(value) = values.next() else { return Ok(None) };
-    if values.next().is_some() {
-        return Err(Refusal::Malformed(format!("The parameter {PARAMETER} is there twice.")));
-    }
+    let Some(value) = presented(address)? else { return Ok(None) };
     if headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site") {
         return Err(Refusal::CrossSite);
     }
     Ok(app.sessions.read(value.as_bytes()).ok())
+}
+
+/// What the query of an address presents as a session secret, genuine or not.
+pub fn presented(address: &Url) -> Result<Option<Cow<'_, str>>, Refusal> {
+    let mut values = address.query_pairs().filter(|(name, _)| name == PARAMETER).map(|(_, value)| value);
+    let value = values.next();
+    if values.next().is_some() {
+        return Err(Refusal::Malformed(format!("The parameter {PARAMETER} is there twice.")));
+    }
+    Ok(value)
 }
 
 /// Whether a session in a URL is presented by the browser it was made for.

@@ -140,7 +140,11 @@ pub async fn patch_data(visit: Visit) -> Answer {
     let patch: Value = visit.json()?;
     let guest = match &visit.living {
         Some(_) => None,
-        None => Some(visit.app.sessions.begin_guest(visit.origin(), visit.now).await?),
+        None => {
+            // Nobody is known, and something is stored: only so often for one network.
+            visit.app.throttle.guest(visit.client, visit.now).await?;
+            Some(visit.app.sessions.begin_guest(visit.origin(), visit.now).await?)
+        }
     };
     let id = match (&guest, &visit.living) {
         (Some(opened), _) => opened.session.record.id,

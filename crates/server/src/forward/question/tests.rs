@@ -71,7 +71,8 @@ fn methods_are_capitals() {
 #[test]
 fn who_waits_is_told_by_the_headers() {
     use Kind::{Fetch, Page, Preflight, WebSocket};
-    let cases: &[(&str, &[(&str, &str)], Kind)] = &[
+    type Lines = &'static [(&'static str, &'static str)];
+    let cases: &[(&str, Lines, Kind)] = &[
         ("GET", &[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")], Page),
         ("GET", &[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")], Page),
         ("POST", &[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")], Page),

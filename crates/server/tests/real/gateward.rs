@@ -1,0 +1,81 @@
+//! The program under test: started, asked on the command line, stopped and started again.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::client::{Ask, Client};
+use crate::machine::{Running, command, free_port, until};
+
+/// A Gateward with its own data directory and settings.
+pub struct Gateward {
+    pub listen: SocketAddr,
+    directory: PathBuf,
+    running: Option<Running>,
+}
+
+impl Gateward {
+    /// Writes settings for a free port into the directory; nothing is started yet.
+    pub fn new(directory: &Path, settings: &str) -> Gateward {
+        let listen = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let text = format!("listen = \"{listen}\"\ndata = \"{}\"\n{settings}", directory.join("data").display());
+        std::fs::write(directory.join("gateward.toml"), text).unwrap();
+        Gateward { listen, directory: directory.to_owned(), running: None }
+    }
+
+    fn command(&self) -> Command {
+        command(Path::new(env!("CARGO_BIN_EXE_gateward")), &self.directory)
+    }
+
+    /// Starts it and waits until it is ready.
+    pub async fn start(&mut self) {
+        let running = self.running.insert(Running::start(
+            "gateward",
+            command(Path::new(env!("CARGO_BIN_EXE_gateward")), &self.directory),
+            &self.directory,
+        ));
+        let client = Client::plain(self.listen);
+        until("gateward is ready", async || {
+            running.must_live();
+            let reply = client.try_send(&Ask::new("GET", "localhost", "/readyz")).await;
+            reply.ok().filter(|reply| reply.status == 200)
+        })
+        .await;
+    }
+
+    /// Asks it to end; it must do so by itself.
+    pub fn stop(&mut self) {
+        let mut running = self.running.take().expect("it runs");
+        assert!(running.stop(), "gateward does not end when asked to:\n{}", running.said());
+    }
+
+    /// What it said so far.
+    pub fn said(&self) -> String {
+        self.running.as_ref().map(Running::said).unwrap_or_default()
+    }
+
+    /// Runs a command to its end, with words for its standard input. What it prints.
+    pub fn ask(&self, arguments: &[&str], input: &str) -> String {
+        let mut command = self.command();
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "gateward {arguments:?}: {said}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The same with `--json`, read.
+    pub fn ask_json(&self, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.ask(&[arguments, &["--json"]].concat(), "")).unwrap()
+    }
+
+    /// Adds a person with a password and more facts.
+    pub fn add(&self, name: &str, password: &str, facts: &[&str]) {
+        self.ask(&[&["user", "add", name, "--password-stdin"], facts].concat(), password);
+    }
+}
