@@ -12,7 +12,7 @@ use axum::extract::ConnectInfo;
 use axum::response::{IntoResponse, Response};
 use gateward_kernel::ports::Kv;
 use gateward_kernel::secret::{Digest, Entropy, RootKey};
-use gateward_kernel::session::{Lifetimes, MAX_DATA, Origin, Policy};
+use gateward_kernel::session::{Handle, Lifetimes, MAX_DATA, Origin, Policy};
 use gateward_kernel::time::Clock;
 use http::header::{SET_COOKIE, USER_AGENT};
 use http::{HeaderMap, Request};
@@ -164,7 +164,7 @@ async fn open(doorway: &Arc<Inner>, headers: &HeaderMap, peer: Option<IpAddr>) -
         Found::Ambiguous => return Err(Rejection::AmbiguousCookie),
         Found::Nothing => None,
         // A foreign or damaged value is as good as none.
-        Found::One(value) => doorway.sessions.read(value).ok(),
+        Found::One(value) => Handle::read(value).ok(),
     };
     let living = match &handle {
         Some(handle) => doorway.sessions.check(handle, now).await.map_err(Rejection::Fault)?,

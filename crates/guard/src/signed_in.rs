@@ -197,7 +197,7 @@ impl Door {
         let State { inner, presented, .. } = &*self.0;
         let session = &opened.session.record;
         let max_age = (session.life == Life::Remembered).then(|| session.ends.since(presented.now));
-        let text = inner.sessions.print(&opened.handle);
+        let text = opened.handle.print();
         *self.0.pending.lock() = inner.cookie.set(&text, max_age).ok();
         let living = inner.sessions.check(&opened.handle, presented.now).await?;
         *self.0.living.lock() = living;

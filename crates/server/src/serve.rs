@@ -4,8 +4,9 @@
 mod connection;
 mod listen;
 pub mod tls;
+mod workers;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -21,6 +22,7 @@ use tower::ServiceExt;
 pub use listen::{Listening, listen};
 
 use crate::app::App;
+use crate::face::payload::Payload;
 use crate::face::{answer, assets, dispatch};
 use crate::forward;
 use crate::routes::ROUTES;
@@ -44,24 +46,30 @@ impl Front {
         Front { app: app.clone(), router: dispatch::router(app, ROUTES.iter().copied()) }
     }
 
+    /// Answers a request at once when nothing has to be waited for: the common case of a proxy's question.
+    pub fn answer_at_once<B>(&self, request: &Request<B>, peer: SocketAddr) -> Option<Response<Payload>> {
+        let asks = request.uri().path().starts_with(forward::PREFIX);
+        asks.then(|| forward::answer_at_once(&self.app, head(request, peer)))?
+    }
+
     /// Answers one request of `peer`.
-    pub async fn answer<B>(&self, request: Request<B>, peer: SocketAddr) -> Response<Body>
+    pub async fn answer<B>(&self, request: Request<B>, peer: SocketAddr) -> Response<Payload>
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let path = request.uri().path();
-        if path.starts_with(forward::PREFIX) {
-            let (parts, body) = request.into_parts();
-            return match forward::answer(&self.app, &parts, peer.ip()).await {
-                Some(response) => response,
-                None => self.routed(Request::from_parts(parts, Body::new(body)), peer).await,
-            };
-        }
-        if let Some(response) = self.probe(&request, peer.ip()).await {
+        let (parts, body) = request.into_parts();
+        let request = Request::from_parts(parts, ());
+        if request.uri().path().starts_with(forward::PREFIX)
+            && let Some(response) = forward::answer(&self.app, head(&request, peer)).await
+        {
             return response;
         }
-        self.routed(request.map(Body::new), peer).await
+        let answered = match self.probe(&request).await {
+            Some(response) => response,
+            None => self.routed(request.map(|()| Body::new(body)), peer).await,
+        };
+        answered.map(Payload::from)
     }
 
     async fn routed(&self, mut request: Request<Body>, peer: SocketAddr) -> Response<Body> {
@@ -75,7 +83,7 @@ impl Front {
     }
 
     /// The probes and the assets: asked often, by machines, without a session.
-    async fn probe<B>(&self, request: &Request<B>, _: IpAddr) -> Option<Response<Body>> {
+    async fn probe(&self, request: &Request<()>) -> Option<Response<Body>> {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return None;
         }
@@ -106,10 +114,19 @@ impl Front {
     }
 
     /// Told when a request took too long.
-    fn too_slow(&self) -> Response<Body> {
+    fn too_slow(&self) -> Response<Payload> {
         let mut response = gateward_guard::problem(&Refusal::Unavailable);
         answer::finish(&self.app, &self.app.next_request_id(), &mut response);
-        response
+        response.map(Payload::from)
+    }
+}
+
+fn head<B>(request: &Request<B>, peer: SocketAddr) -> forward::Head<'_> {
+    forward::Head {
+        peer: peer.ip(),
+        method: request.method(),
+        uri: request.uri(),
+        headers: request.headers(),
     }
 }
 

@@ -9,8 +9,7 @@ use gateward_kernel::ports::{Fault, FaultKind, Kv};
 use gateward_kernel::record::{Book, Decision, Loaded};
 use gateward_kernel::secret::{Entropy, RootKey, Secret};
 use gateward_kernel::session::{
-    Data, DataRefusal, Entry, Handle, HandleKey, NotAHandle, Origin, Policy, Roster, Session, SignIn,
-    Standing, Transport,
+    Data, DataRefusal, Entry, Handle, HandleKey, Origin, Policy, Roster, Session, SignIn, Standing, Transport,
 };
 use gateward_kernel::time::Moment;
 use serde_json::Value;
@@ -97,14 +96,9 @@ impl<P: People> Sessions<P> {
         &self.book
     }
 
-    /// Reads a session secret; garbage is refused without a look-up.
-    pub fn read(&self, text: &[u8]) -> Result<Handle, NotAHandle> {
-        self.key.read(text)
-    }
-
-    /// The text form of a session secret.
-    pub fn print(&self, handle: &Handle) -> zeroize::Zeroizing<String> {
-        self.key.print(handle)
+    /// A handle with this id and secret.
+    pub fn handle(&self, id: SessionId, secret: Secret) -> Handle {
+        self.key.handle(id, secret)
     }
 
     /// The living session that the secret opens, from memory alone: `None` when memory cannot tell, or when this use
@@ -123,6 +117,10 @@ impl<P: People> Sessions<P> {
     pub async fn check(&self, handle: &Handle, now: Moment) -> Result<Option<Living<P::Person>>, Fault> {
         if let Some(living) = self.check_in_memory(handle, now) {
             return Ok(Some(living));
+        }
+        // Garbage asks no store.
+        if !self.key.made(handle) {
+            return Ok(None);
         }
         let Some(session) = self.book.load(handle.id, now).await? else { return Ok(None) };
         let person = match session.record.person() {
@@ -180,6 +178,7 @@ impl<P: People> Sessions<P> {
         origin: Origin,
         now: Moment,
     ) -> Result<Opened, Fault> {
+        let presented = presented.filter(|handle| self.key.made(handle));
         if let Some(presented) = presented
             && let Some(opened) = self.elevate(presented, sign_in, transport, now).await?
         {
@@ -208,7 +207,7 @@ impl<P: People> Sessions<P> {
         transport: Transport,
         now: Moment,
     ) -> Result<Option<Opened>, Fault> {
-        let (digest, handle) = (presented.digest(), Handle { id: presented.id, secret: self.fresh_secret() });
+        let (digest, handle) = (presented.digest(), self.handle(presented.id, self.fresh_secret()));
         let decide = |session: &Session| {
             let ours = session.opens_with(&digest)
                 && session.transport == transport
@@ -230,7 +229,7 @@ impl<P: People> Sessions<P> {
 
     /// Gives a living session a new secret. `None` when it is gone.
     pub async fn renew(&self, id: SessionId, now: Moment) -> Result<Option<Opened>, Fault> {
-        let handle = Handle { id, secret: self.fresh_secret() };
+        let handle = self.handle(id, self.fresh_secret());
         let renewed = self.change_living(id, now, |session| session.renewed(handle.digest())).await?;
         Ok(renewed.map(|session| Opened { session, handle }))
     }
@@ -289,7 +288,7 @@ impl<P: People> Sessions<P> {
     }
 
     fn fresh_handle(&self) -> Handle {
-        Handle { id: SessionId::random(&*self.entropy), secret: self.fresh_secret() }
+        self.handle(SessionId::random(&*self.entropy), self.fresh_secret())
     }
 
     fn fresh_secret(&self) -> Secret {

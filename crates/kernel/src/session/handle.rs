@@ -1,8 +1,8 @@
 //! The session's secret as it travels: `gws1_` and 72 characters of base64url.
 //!
 //! Inside are the session's id (16 bytes), the secret (32 bytes) and a keyed checksum over both (6 bytes of
-//! HMAC-SHA256). The checksum is no protection, the secret is; it lets garbage be refused without a look-up. The `1`
-//! is the version of this form.
+//! HMAC-SHA256). The checksum is no protection, the secret is; it lets garbage be refused before a store is asked, and is
+//! not looked at where memory knows the session. The `1` is the version of this form.
 
 use data_encoding::BASE64URL_NOPAD;
 use zeroize::{Zeroize, Zeroizing};
@@ -23,11 +23,12 @@ pub struct Handle {
     pub id: SessionId,
     /// What opens it.
     pub secret: Secret,
+    checksum: [u8; CHECKSUM],
 }
 
-/// A text was no session secret of this installation: damaged, made up, or made with another key.
+/// A text has not the form of a session secret.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("this is not a session secret of this installation")]
+#[error("this is not a session secret")]
 pub struct NotAHandle;
 
 /// The key of the checksum.
@@ -40,11 +41,23 @@ impl HandleKey {
         HandleKey(root.mac("session handle"))
     }
 
+    /// A handle of ours.
+    pub fn handle(&self, id: SessionId, secret: Secret) -> Handle {
+        let checksum = self.0.short_tag(&[id.as_bytes(), secret.expose()]);
+        Handle { id, secret, checksum }
+    }
+
+    /// Whether a handle was made by this key. What was not need not be looked for in any store.
+    pub fn made(&self, handle: &Handle) -> bool {
+        self.0.verify(&[handle.id.as_bytes(), handle.secret.expose()], &handle.checksum)
+    }
+}
+
+impl Handle {
     /// The text form.
-    pub fn print(&self, handle: &Handle) -> Zeroizing<String> {
+    pub fn print(&self) -> Zeroizing<String> {
         let mut body = [0; BODY];
-        let checksum = self.checksum(&handle.id, &handle.secret);
-        let parts = handle.id.as_bytes().iter().chain(handle.secret.expose()).chain(&checksum);
+        let parts = self.id.as_bytes().iter().chain(self.secret.expose()).chain(&self.checksum);
         for (to, from) in body.iter_mut().zip(parts) {
             *to = *from;
         }
@@ -55,8 +68,8 @@ impl HandleKey {
         text
     }
 
-    /// Reads the text form: exactly this form, and with our checksum.
-    pub fn read(&self, text: &[u8]) -> Result<Handle, NotAHandle> {
+    /// Reads the text form: exactly this form. Whether it is ours is for [`HandleKey::made`] to say.
+    pub fn read(text: &[u8]) -> Result<Handle, NotAHandle> {
         let encoded = text.strip_prefix(PREFIX.as_bytes()).ok_or(NotAHandle)?;
         let mut body = [0; BODY];
         if encoded.len() != BODY / 3 * 4 || BASE64URL_NOPAD.decode_mut(encoded, &mut body).is_err() {
@@ -64,18 +77,12 @@ impl HandleKey {
         }
         let (id, rest) = body.split_first_chunk::<16>().ok_or(NotAHandle)?;
         let (secret, checksum) = rest.split_first_chunk::<32>().ok_or(NotAHandle)?;
-        let handle = Handle { id: SessionId::from_bytes(*id), secret: Secret::from_bytes(*secret) };
-        let genuine = self.0.verify(&[handle.id.as_bytes(), handle.secret.expose()], checksum);
+        let checksum = checksum.try_into().map_err(|_| NotAHandle)?;
+        let handle = Handle { id: SessionId::from_bytes(*id), secret: Secret::from_bytes(*secret), checksum };
         body.zeroize();
-        if genuine { Ok(handle) } else { Err(NotAHandle) }
+        Ok(handle)
     }
 
-    fn checksum(&self, id: &SessionId, secret: &Secret) -> [u8; CHECKSUM] {
-        self.0.short_tag(&[id.as_bytes(), secret.expose()])
-    }
-}
-
-impl Handle {
     /// What the store keeps of the secret.
     pub fn digest(&self) -> Digest {
         self.secret.digest()
@@ -93,22 +100,23 @@ mod tests {
     }
 
     fn handle() -> Handle {
-        Handle { id: SessionId::from_bytes([5; 16]), secret: Secret::from_bytes([6; 32]) }
+        key().handle(SessionId::from_bytes([5; 16]), Secret::from_bytes([6; 32]))
     }
 
     #[test]
     fn the_text_form_is_77_characters_and_reads_back() {
-        let text = key().print(&handle());
+        let text = handle().print();
         assert_eq!((text.len(), &text[..5]), (TEXT_LENGTH, "gws1_"));
         assert_eq!(TEXT_LENGTH, 77);
-        let read = key().read(text.as_bytes()).unwrap();
+        let read = Handle::read(text.as_bytes()).unwrap();
+        assert!(key().made(&read));
         assert_eq!((read.id, read.digest()), (handle().id, handle().digest()));
     }
 
     #[test]
     fn other_keys_other_versions_other_lengths_are_refused() {
-        let text = key().print(&handle());
-        assert!(HandleKey::new(&RootKey::from_bytes([4; 32])).read(text.as_bytes()).is_err());
+        let text = handle().print();
+        assert!(!HandleKey::new(&RootKey::from_bytes([4; 32])).made(&handle()));
         for odd in [
             String::new(),
             text.replace("gws1_", "gws2_"),
@@ -118,22 +126,22 @@ mod tests {
             format!(" {}", *text),
             format!("{}=", *text),
         ] {
-            assert!(key().read(odd.as_bytes()).is_err(), "{odd}");
+            assert!(Handle::read(odd.as_bytes()).is_err(), "{odd}");
         }
     }
 
     proptest! {
         #[test]
         fn one_changed_byte_is_garbage(at in 0..TEXT_LENGTH, byte: u8) {
-            let mut text = key().print(&handle()).as_bytes().to_vec();
+            let mut text = handle().print().as_bytes().to_vec();
             prop_assume!(text[at] != byte);
             text[at] = byte;
-            prop_assert!(key().read(&text).is_err());
+            prop_assert!(!Handle::read(&text).is_ok_and(|handle| key().made(&handle)));
         }
 
         #[test]
         fn garbage_never_panics(text: Vec<u8>) {
-            prop_assert!(key().read(&text).is_err());
+            prop_assert!(Handle::read(&text).is_err());
         }
     }
 }

@@ -102,11 +102,7 @@ fn ending_everything_is_exact() {
     assert_eq!(standing(&before), Standing::Ended);
     assert_eq!(standing(&same), Standing::Ended, "begun in the very moment");
     assert_eq!(standing(&after), Standing::Alive);
-    assert_eq!(
-        standing(&before.resting_on(at(10).next())),
-        Standing::Alive,
-        "the one that is kept"
-    );
+    assert_eq!(standing(&before.resting_on(at(10).next())), Standing::Alive, "the one that is kept");
     let mut again = owner.clone();
     again.end_everything(at(5));
     assert_eq!(again.valid_from, at(10), "it never moves back");

@@ -48,9 +48,9 @@ pub(super) fn run(fill: Fill, settings: Settings, show: Show) -> Done {
             let mut together = tokio::task::JoinSet::new();
             for _ in 0..TOGETHER.min(fill.sessions - number) {
                 let handle =
-                    Handle { id: SessionId::random(&*app.entropy), secret: Secret::random(&*app.entropy) };
+                    app.sessions.handle(SessionId::random(&*app.entropy), Secret::random(&*app.entropy));
                 if number % step == 0 && cookies.len() < SAMPLES {
-                    cookies.push(app.sessions.print(&handle).to_string());
+                    cookies.push(handle.print().to_string());
                 }
                 number += 1;
                 let session = session(app, &handle, person, now);

@@ -14,7 +14,8 @@ use crate::start::{self, Missing};
 use crate::telemetry;
 
 pub(super) fn run(settings: Settings) -> Done {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    // Connections are served on threads of their own; this one accepts them and does the jobs beside.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(serve(settings))?;
     Ok(())
 }
@@ -36,7 +37,7 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     let invitation = invite(app.directory(), &links, &app.base, &*app.entropy, app.clock.now()).await?;
     let address = listening.address;
     let watched = tls.clone();
-    let serving = listening.serve(app.clone(), tls, stop()?);
+    let serving = listening.serve(app.clone(), tls, stop()?)?;
     println!("gateward listens on {address}; people reach it at {}", app.origin);
     if app.settings.sessions.store == SessionStore::Memory {
         println!("Sessions are kept in memory only: a restart signs everybody out.");

@@ -8,4 +8,5 @@ pub mod form;
 pub mod gate;
 pub mod language;
 pub mod page;
+pub mod payload;
 pub mod visit;

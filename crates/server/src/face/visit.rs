@@ -47,7 +47,7 @@ pub struct Visit {
     pub body: Bytes,
     /// Its form, where the gate asks for one.
     pub form: Form,
-    /// The session secret that was presented and how; genuine, but maybe of a dead session.
+    /// The session secret that was presented and how; maybe of a dead session, maybe made up.
     pub presented: Option<(Handle, Transport)>,
     /// The living session.
     pub living: Option<Living<Known>>,

@@ -53,6 +53,11 @@ impl Identity {
         ])
     }
 
+    /// Names and values, to be put into an answer.
+    pub fn into_headers(self) -> [(HeaderName, HeaderValue); 4] {
+        self.0
+    }
+
     /// Names and values.
     pub fn headers(&self) -> &[(HeaderName, HeaderValue); 4] {
         &self.0

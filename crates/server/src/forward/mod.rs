@@ -1,16 +1,19 @@
 //! Forward-auth: a proxy asks for each request of a protected application whether it may pass.
 //!
 //! `dialect` is how each proxy asks, `question` and `target` are what it asks, `law` decides, `reply` is what is
-//! answered, `web` renders it on the shortest way, and `snippet` prints a configuration for each proxy.
+//! answered, `web` puts it together on the shortest way, `render` makes the response, and `snippet` prints a configuration for each proxy.
 
 pub mod cookies;
 pub mod dialect;
+mod gatehouse;
 pub mod identity;
 pub mod law;
 pub mod question;
+mod render;
 pub mod reply;
 pub mod snippet;
 pub mod target;
 mod web;
 
-pub use web::{Gatehouse, PREFIX, answer};
+pub use gatehouse::Gatehouse;
+pub use web::{Head, PREFIX, answer, answer_at_once};

@@ -18,7 +18,7 @@ pub struct Question<'a> {
     port: Option<u16>,
     target: Target<'a>,
     client: Option<IpAddr>,
-    kind: Kind,
+    headers: &'a HeaderMap,
 }
 
 /// Who waits for the answer, and so in which form a refusal is of use.
@@ -45,7 +45,8 @@ pub(super) struct Parts<'a> {
     /// Path and query.
     pub(super) target: &'a str,
     pub(super) client: Option<IpAddr>,
-    pub(super) kind: Kind,
+    /// What tells who waits.
+    pub(super) headers: &'a HeaderMap,
 }
 
 impl<'a> Question<'a> {
@@ -64,7 +65,7 @@ impl<'a> Question<'a> {
             port,
             target,
             client: parts.client,
-            kind: parts.kind,
+            headers: parts.headers,
         })
     }
 
@@ -100,7 +101,7 @@ impl<'a> Question<'a> {
 
     /// Who waits for the answer.
     pub fn kind(&self) -> Kind {
-        self.kind
+        Kind::read(self.method, self.headers)
     }
 
     /// Host and, where it is not the scheme's own, port.

@@ -57,7 +57,7 @@ pub async fn submit(visit: Visit) -> Answer {
     };
     let target = back.as_ref().map_or("/account", ReturnTo::target);
     if by_url {
-        let secret = visit.app.sessions.print(&opened.handle);
+        let secret = opened.handle.print();
         return answer::see_other(&url::with_secret(target, &secret).ok_or(Refusal::CodeInvalid)?);
     }
     let mut response = answer::see_other(target)?;
@@ -155,7 +155,7 @@ fn told(visit: &Visit, person: &Person, opened: &Opened) -> Answer {
     let view = SessionView::of(session, Some(session.id), visit.app.sessions.policy());
     let mut body = json!({ "user": UserView::of(person), "session": view });
     if session.transport == Transport::Header {
-        let secret: Value = visit.app.sessions.print(&opened.handle).as_str().into();
+        let secret: Value = opened.handle.print().as_str().into();
         if let Some(session) = body.get_mut("session").and_then(Value::as_object_mut) {
             session.insert("secret".into(), secret);
         }

@@ -1,11 +1,15 @@
 //! One connection: TLS when it is on, HTTP/1.1 or HTTP/2, and limits on head, time and idleness.
 
 use std::convert::Infallible;
+use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use http::Response;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -17,6 +21,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::Front;
 use crate::config::Limits;
+use crate::face::payload::Payload;
 
 /// Serves one connection to its end.
 pub(super) async fn serve_connection(
@@ -24,7 +29,7 @@ pub(super) async fn serve_connection(
     stream: TcpStream,
     peer: SocketAddr,
     tls: Option<TlsAcceptor>,
-    limits: Limits,
+    limits: &Limits,
     watcher: Watcher,
 ) {
     match tls {
@@ -39,7 +44,7 @@ pub(super) async fn serve_connection(
     }
 }
 
-async fn serve_stream<S>(front: Front, stream: S, peer: SocketAddr, limits: Limits, watcher: Watcher)
+async fn serve_stream<S>(front: Front, stream: S, peer: SocketAddr, limits: &Limits, watcher: Watcher)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -47,16 +52,19 @@ where
     let during = use_of.clone();
     let request_time = limits.request_time.duration();
     let service = service_fn(move |request: hyper::Request<Incoming>| {
+        if let Some(response) = front.answer_at_once(&request, peer) {
+            during.begun.fetch_add(1, Ordering::Relaxed);
+            return Answering::Now(Some(response));
+        }
         let (front, during) = (front.clone(), during.clone());
-        async move {
+        Answering::Later(Box::pin(async move {
             let _busy = during.begin();
             let answer = front.answer(request, peer);
-            let response = match tokio::time::timeout(request_time, answer).await {
+            match tokio::time::timeout(request_time, answer).await {
                 Ok(response) => response,
                 Err(_) => front.too_slow(),
-            };
-            Ok::<_, Infallible>(response)
-        }
+            }
+        }))
     });
     let mut builder = Builder::new(TokioExecutor::new());
     builder
@@ -83,6 +91,26 @@ where
             }
         }
         () = idle => tracing::debug!(%peer, "a connection without requests was closed"),
+    }
+}
+
+/// An answer that is there already, or one that is waited for.
+enum Answering {
+    Now(Option<Response<Payload>>),
+    Later(Pin<Box<dyn Future<Output = Response<Payload>> + Send>>),
+}
+
+impl Future for Answering {
+    type Output = Result<Response<Payload>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.get_mut() {
+            // Asked a second time it would never come, as any other future that is done.
+            Answering::Now(response) => {
+                response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)))
+            }
+            Answering::Later(answer) => answer.as_mut().poll(context).map(Ok),
+        }
     }
 }
 

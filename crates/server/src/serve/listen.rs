@@ -1,18 +1,22 @@
 //! Listening, accepting within the limit, and stopping.
 
+use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
-use tokio_rustls::TlsAcceptor;
 
-use super::connection::serve_connection;
+use super::tls::Tls;
+use super::workers::{Accepted, Workers};
 use super::{Counted, Front};
 use crate::app::App;
+
+/// The pause after a connection could not be accepted: out of file descriptors, mostly.
+const BREATH: Duration = Duration::from_millis(50);
 
 /// A port that is held, before anything is answered on it.
 #[derive(Debug)]
@@ -47,53 +51,41 @@ impl Listening {
     pub fn serve(
         self,
         app: Arc<App>,
-        tls: Option<Arc<super::tls::Tls>>,
+        tls: Option<Arc<Tls>>,
         stop: impl Future<Output = ()> + Send + 'static,
-    ) -> JoinHandle<()> {
-        let front = Front::new(&app);
-        tokio::spawn(async move {
-            let limits = app.settings.limits.clone();
-            let places = Arc::new(Semaphore::new(limits.connections as usize));
-            let graceful = Arc::new(GracefulShutdown::new());
-            tokio::pin!(stop);
-            loop {
-                // Further connections wait in the kernel until there is a place.
-                let place = tokio::select! {
-                    () = &mut stop => break,
-                    place = places.clone().acquire_owned() => place,
-                };
-                let accepted = tokio::select! {
-                    () = &mut stop => break,
-                    accepted = self.listener.accept() => accepted,
-                };
-                let (stream, peer) = match accepted {
-                    Ok(accepted) => accepted,
-                    Err(error) => {
-                        // Out of file descriptors, mostly: better in a moment than in a busy loop.
-                        tracing::warn!(%error, "a connection could not be accepted");
-                        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-                        continue;
-                    }
-                };
-                // Small answers must not wait for each other.
-                let _best_effort = stream.set_nodelay(true);
-                let acceptor: Option<TlsAcceptor> = tls.as_ref().map(|tls| tls.acceptor());
-                let (front, limits) = (front.clone(), limits.clone());
-                let (counted, watcher) = (Counted::new(&app), graceful.watcher());
-                tokio::spawn(async move {
-                    serve_connection(front, stream, peer, acceptor, limits, watcher).await;
-                    drop((place, counted));
-                });
+    ) -> std::io::Result<JoinHandle<()>> {
+        let workers = Workers::start(&Front::new(&app))?;
+        Ok(tokio::spawn(async move {
+            let mut workers = workers;
+            tokio::select! {
+                () = stop => {}
+                () = self.accept(&app, tls, &mut workers) => {}
             }
             drop(self.listener);
-            finish(graceful, limits.shutdown_time.duration()).await;
-        })
+            workers.finish().await;
+        }))
     }
-}
 
-async fn finish(graceful: Arc<GracefulShutdown>, patience: std::time::Duration) {
-    let Some(graceful) = Arc::into_inner(graceful) else { return };
-    if tokio::time::timeout(patience, graceful.shutdown()).await.is_err() {
-        tracing::warn!("some requests were not finished in time");
+    async fn accept(&self, app: &Arc<App>, tls: Option<Arc<Tls>>, workers: &mut Workers) {
+        let places = Arc::new(Semaphore::new(app.settings.limits.connections as usize));
+        loop {
+            // Further connections wait in the kernel until there is a place.
+            let Ok(place) = places.clone().acquire_owned().await else { return };
+            let accepted = self.listener.accept().await.and_then(|(stream, peer)| {
+                // Small answers must not wait for each other.
+                stream.set_nodelay(true)?;
+                Ok((stream.into_std()?, peer))
+            });
+            match accepted {
+                Ok((stream, peer)) => {
+                    let tls = tls.as_ref().map(|tls| tls.acceptor());
+                    workers.take(Accepted { stream, peer, tls, place, counted: Counted::new(app) });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(BREATH).await;
+                }
+            }
+        }
     }
 }

@@ -11,10 +11,10 @@ use crate::app::App;
 /// How session secrets begin: what else stands in `Authorization` is somebody else's.
 const OURS: &[u8] = b"gws";
 
-/// The genuine session secret of a request. Garbage is as good as none; what is ambiguous is refused.
+/// The session secret of a request, as far as its form tells. Garbage is as good as none; what is ambiguous is refused.
 pub fn secret(app: &App, headers: &HeaderMap) -> Result<Option<(Handle, Transport)>, Refusal> {
     let presented = presented(headers, app.cookies.session.name())?;
-    Ok(presented.and_then(|(text, transport)| Some((app.sessions.read(text).ok()?, transport))))
+    Ok(presented.and_then(|(text, transport)| Some((Handle::read(text).ok()?, transport))))
 }
 
 /// What a request presents as a session secret, genuine or not, and how it travelled.

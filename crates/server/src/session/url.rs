@@ -34,7 +34,7 @@ pub fn secret(app: &App, address: &Url, headers: &HeaderMap) -> Result<Option<Ha
     if headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site") {
         return Err(Refusal::CrossSite);
     }
-    Ok(app.sessions.read(value.as_bytes()).ok())
+    Ok(Handle::read(value.as_bytes()).ok())
 }
 
 /// What the query of an address presents as a session secret, genuine or not.

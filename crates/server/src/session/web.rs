@@ -200,7 +200,7 @@ pub fn hand_over(
     opened: &gateward_guard::Opened,
     response: &mut Response,
 ) -> Result<(), Failure> {
-    let text = visit.app.sessions.print(&opened.handle);
+    let text = opened.handle.print();
     match opened.session.record.transport {
         Transport::Cookie => {
             let header = visit.app.cookies.session(&opened.session.record, &text, visit.now)?;

@@ -32,7 +32,9 @@ impl Seen {
     /// `Remote-User` are one name.
     pub fn folded(&self, name: &str) -> Vec<&str> {
         let fold = |name: &str| -> String {
-            name.chars().map(|one| if one.is_ascii_alphanumeric() { one.to_ascii_lowercase() } else { '_' }).collect()
+            name.chars()
+                .map(|one| if one.is_ascii_alphanumeric() { one.to_ascii_lowercase() } else { '_' })
+                .collect()
         };
         let wanted = fold(name);
         let found = self.headers.iter().filter(|(name, _)| fold(name) == wanted);

@@ -20,8 +20,17 @@ pub struct Gateward {
 impl Gateward {
     /// Writes settings for a free port into the directory; nothing is started yet.
     pub fn new(directory: &Path, settings: &str) -> Gateward {
+        Gateward::new_with(directory, |_| settings.to_owned())
+    }
+
+    /// The same, where the settings depend on the address.
+    pub fn new_with(directory: &Path, settings: impl FnOnce(SocketAddr) -> String) -> Gateward {
         let listen = SocketAddr::from(([127, 0, 0, 1], free_port()));
-        let text = format!("listen = \"{listen}\"\ndata = \"{}\"\n{settings}", directory.join("data").display());
+        let text = format!(
+            "listen = \"{listen}\"\ndata = \"{}\"\n{}",
+            directory.join("data").display(),
+            settings(listen)
+        );
         std::fs::write(directory.join("gateward.toml"), text).unwrap();
         Gateward { listen, directory: directory.to_owned(), running: None }
     }

@@ -13,9 +13,11 @@
 
 mod app;
 mod browser;
+
 mod caddy;
 mod checks;
 mod chromium;
+
 mod client;
 mod gateward;
 mod haproxy;

@@ -17,7 +17,7 @@ use super::{Asked, client, malformed, one, question};
 use crate::forward::cookies::without_session;
 use crate::forward::identity::Identity;
 use crate::forward::law::Verdict;
-use crate::forward::question::{Kind, Parts, Question};
+use crate::forward::question::{Parts, Question};
 use crate::forward::reply::{Reply, SignInPage};
 
 /// What stands before the path of the request: `path_prefix` of the filter.
@@ -50,8 +50,7 @@ pub(super) fn read<'a>(asked: &Asked<'a>) -> Result<Question<'a>, Refusal> {
         }
         None => client(asked)?,
     };
-    let kind = Kind::read(asked.method, asked.headers);
-    question(Parts { method: asked.method, scheme, authority, target, client, kind })
+    question(Parts { method: asked.method, scheme, authority, target, client, headers: asked.headers })
 }
 
 /// The whole answer (see [`Reply::whole`]); on 200 also what takes our cookie out of the request, if it was there: a `Cookie`

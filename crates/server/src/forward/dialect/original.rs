@@ -5,7 +5,7 @@ use gateward_kernel::refusal::Refusal;
 use http::header::HeaderName;
 
 use super::{Asked, client, malformed, needed, one, question};
-use crate::forward::question::{Kind, Parts, Question};
+use crate::forward::question::{Parts, Question};
 
 /// `X-Original-URL`: scheme, host, path and query, as the client asked for them.
 pub(super) const X_ORIGINAL_URL: HeaderName = HeaderName::from_static("x-original-url");
@@ -26,8 +26,14 @@ pub(super) fn read<'a>(asked: &Asked<'a>) -> Result<Question<'a>, Refusal> {
     };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, target) = rest.split_at_checked(end).unwrap_or((rest, ""));
-    let kind = Kind::read(method, asked.headers);
-    let read = question(Parts { method, scheme, authority, target, client: client(asked)?, kind })?;
+    let read = question(Parts {
+        method,
+        scheme,
+        authority,
+        target,
+        client: client(asked)?,
+        headers: asked.headers,
+    })?;
     if let Some(told) = one(asked, &X_FORWARDED_PROTO)?
         && Scheme::read(told) != Some(scheme)
     {

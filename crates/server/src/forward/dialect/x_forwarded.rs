@@ -5,7 +5,7 @@ use gateward_kernel::refusal::Refusal;
 use http::header::HeaderName;
 
 use super::{Asked, client, malformed, needed, question};
-use crate::forward::question::{Kind, Parts, Question};
+use crate::forward::question::{Parts, Question};
 
 const X_FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -19,6 +19,5 @@ pub(super) fn read<'a>(asked: &Asked<'a>) -> Result<Question<'a>, Refusal> {
         .ok_or_else(|| malformed(&X_FORWARDED_PROTO, "is missing"))?;
     let authority = needed(asked, &X_FORWARDED_HOST)?;
     let target = needed(asked, &X_FORWARDED_URI)?;
-    let kind = Kind::read(method, asked.headers);
-    question(Parts { method, scheme, authority, target, client: client(asked)?, kind })
+    question(Parts { method, scheme, authority, target, client: client(asked)?, headers: asked.headers })
 }

@@ -1,0 +1,28 @@
+//! The running program, asked over HTTP the way browsers, apps, proxies and attackers ask: the server in this process
+//! with a held clock and seeded randomness, or the real binary in a process of its own.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods
+)]
+
+mod house;
+mod wire;
+
+mod answers;
+mod bad_input;
+mod by_url;
+mod csrf;
+mod data;
+mod forward;
+mod login;
+mod reset;
+mod return_to;
+mod session_end;
+mod session_life;
+mod session_secret;
+mod setup;
+mod throttle;

@@ -1,0 +1,19 @@
+//! `cargo xtask test`: everything that shows that the program does what it promises.
+
+use anyhow::Result;
+
+use crate::run::{cargo, run};
+use crate::{fuzz, programs};
+
+/// Installs what is missing, runs every test, then every fuzz target for so many seconds.
+pub(crate) fn run_all(fuzz_seconds: u32) -> Result<()> {
+    programs::ensure()?;
+    run(cargo().args(["test", "--workspace", "--locked"]))?;
+    let ran = fuzz::run(None, fuzz_seconds)?;
+    let inputs: u64 = ran.iter().map(|ran| ran.inputs).sum();
+    println!("\nAll good:");
+    println!("  the tests of every crate, with their documentation's examples;");
+    println!("  the program behind real nginx, caddy and haproxy, and in front of a real browser;");
+    println!("  {} fuzz targets, {fuzz_seconds} seconds each, {inputs} inputs.", ran.len());
+    Ok(())
+}
