@@ -91,13 +91,28 @@ fn run_one(target: &str, seconds: u32) -> Result<Ran> {
         .args(["-timeout=10", "-rss_limit_mb=1024", "-print_final_stats=1"])
         .arg(format!("-artifact_prefix={}/", findings.display()))
         .args([corpus, fuzz.join("seeds").join(target)])
+        .env("RUST_BACKTRACE", "0")
         .output()
         .with_context(|| format!("the fuzz target {target} could not be started"))?;
     let report = String::from_utf8_lossy(&output.stderr);
     if !output.status.success() {
-        let lines: Vec<_> = report.lines().collect();
-        let tail = lines.get(lines.len().saturating_sub(40)..).unwrap_or_default().join("\n");
-        bail!("the fuzz target {target} found something:\n\n{tail}");
+        let told = ["panicked at", "ERROR", "SUMMARY", "Test unit written"];
+        let mut lines = report.lines();
+        let mut found = Vec::new();
+        while let Some(line) = lines.next() {
+            if told.iter().any(|words| line.contains(words)) {
+                found.push(line);
+            }
+            if line.contains("panicked at") {
+                found.extend(lines.by_ref().take(3).filter(|line| !line.contains("RUST_BACKTRACE")));
+            }
+        }
+        let program = program(target);
+        bail!(
+            "the fuzz target {target} found something:\n\n{}\n\nAgain: {} FILE",
+            found.join("\n"),
+            program.display()
+        );
     }
     let inputs = number(&report, "stat::number_of_executed_units:").unwrap_or_default();
     ensure!(inputs > 0, "the fuzz target {target} ran no input");

@@ -142,3 +142,52 @@ impl Refusal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    fn all() -> Vec<Refusal> {
+        let wait = Duration::from_secs(1);
+        vec![
+            Refusal::WrongCredentials,
+            Refusal::NotSignedIn,
+            Refusal::NotFresh,
+            Refusal::Throttled(wait),
+            Refusal::Busy(wait),
+            Refusal::Unavailable,
+            Refusal::CrossSite,
+            Refusal::FormExpired,
+            Refusal::Forbidden,
+            Refusal::NotFound,
+            Refusal::MethodNotAllowed,
+            Refusal::UnsupportedMediaType,
+            Refusal::TooLarge(1),
+            Refusal::Malformed("x".into()),
+            Refusal::Invalid { field: "x", problem: "y".into() },
+            Refusal::Taken("x"),
+            Refusal::Stale(1),
+            Refusal::CodeInvalid,
+            Refusal::HostNotListed,
+            Refusal::UntrustedProxy,
+        ]
+    }
+
+    #[test]
+    fn codes_are_stable_names_and_each_stands_for_one_refusal() {
+        let codes: HashSet<&str> = all().iter().map(|refusal| refusal.row().code).collect();
+        assert_eq!(codes.len(), all().len());
+        assert!(codes.iter().all(|code| code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')));
+    }
+
+    #[test]
+    fn whatever_says_try_again_says_when() {
+        for refusal in all() {
+            let row = refusal.row();
+            assert!((400..600).contains(&row.status), "{refusal:?}");
+            assert_eq!(matches!(row.status, 429 | 503), refusal.retry_after().is_some(), "{refusal:?}");
+        }
+    }
+}

@@ -15,6 +15,7 @@ use gateward_kernel::session::{Life, Session};
 use gateward_kernel::throttle::Rate;
 use gateward_kernel::time::{Clock, Moment};
 use gateward_store::Sqlite;
+use gateward_store::layers::Meter;
 use http::HeaderValue;
 use ipnet::IpNet;
 use url::Url;
@@ -72,6 +73,10 @@ pub struct App {
     pub database: Sqlite,
     /// The figures.
     pub metrics: Metrics,
+    /// The figures of the stores.
+    pub meter: Arc<Meter>,
+    /// The records in the database, whatever the sessions' store is.
+    pub records: Arc<dyn Kv>,
     requests: AtomicU64,
     boot: u32,
 }
@@ -92,8 +97,12 @@ pub struct Parts {
     pub root: RootKey,
     /// The database.
     pub database: Sqlite,
+    /// The records in the database.
+    pub records: Arc<dyn Kv>,
     /// Where sessions are kept.
     pub kv: Arc<dyn Kv>,
+    /// The figures of both.
+    pub meter: Arc<Meter>,
     /// The passwords.
     pub passwords: Passwords,
     /// The clock.
@@ -105,7 +114,7 @@ pub struct Parts {
 impl App {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> anyhow::Result<Arc<App>> {
-        let Parts { settings, base, root, database, kv, passwords, clock, entropy } = parts;
+        let Parts { settings, base, root, database, records, kv, meter, passwords, clock, entropy } = parts;
         let cache = settings.sessions.cache.as_usize();
         // A quarter of the cache is for people: there are fewer of them than sessions.
         let people = DirectoryPeople::new(database.directory(), cache / 4);
@@ -115,7 +124,7 @@ impl App {
         let rate = |burst, every: config::Span| Rate { burst, every: every.duration() };
         let throttle = Throttle::new(
             // Counted in the database, so that neither a restart nor the session strategy forgets guesses.
-            Book::new(database.kv()),
+            Book::new(records.clone()),
             rate(throttle.account_burst, throttle.account_every),
             rate(throttle.network_burst, throttle.network_every),
             &root,
@@ -130,7 +139,7 @@ impl App {
             trusted: settings.trusted_proxies.iter().map(|cidr| cidr.network()).collect(),
             gatehouse: Gatehouse::new(&settings.app, &base),
             tokens: FormTokens::new(&root),
-            setup: Book::new(database.kv()),
+            setup: Book::new(records.clone()),
             pages: Pages::new()?,
             metrics: Metrics::new(),
             requests: AtomicU64::new(0),
@@ -144,6 +153,8 @@ impl App {
             passwords,
             throttle,
             database,
+            records,
+            meter,
         }))
     }
 

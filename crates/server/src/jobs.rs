@@ -9,10 +9,10 @@ use gateward_kernel::ports::Kv;
 use crate::app::App;
 use crate::login::flow::reload_peppers;
 
-/// So many dead records are taken away at once: a sign-in behind such a step waits a few milliseconds.
-const STEP: usize = 250;
+/// So many dead records are taken away at once: few enough that a sign-in behind such a step hardly waits.
+const STEP: usize = 100;
 /// The pause between steps while there is more to do.
-const BREATH: Duration = Duration::from_millis(20);
+const BREATH: Duration = Duration::from_millis(5);
 /// The pause when there was nothing more to do.
 const REST: Duration = Duration::from_secs(10);
 

@@ -4,12 +4,14 @@ use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use gateward_guard::{RootKey, SystemClock, SystemEntropy};
 use gateward_kernel::ports::Kv;
 use gateward_kernel::secret::Entropy;
 use gateward_kernel::time::Clock;
+use gateward_store::layers::{Deadline, Meter, Metered};
 use gateward_store::{Memory, OpenError, Sqlite, SqliteOptions};
 use url::Url;
 
@@ -20,6 +22,9 @@ use crate::password::pepper::{PepperFault, Peppers};
 
 /// The database in the data directory.
 pub const DATABASE: &str = "gateward.db";
+
+/// How long any call to a store may take: a request should fail before its caller gives up.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Whether what is missing may be made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -74,16 +79,19 @@ pub async fn open_with(
             .with_context(|| format!("passwords.blocklist: the file {} cannot be read", file.display()))?,
     };
     let passwords = Passwords::start(&settings.passwords, peppers, &refused, entropy.clone())?;
-    let mut stores = vec![database.kv()];
-    let kv: Arc<dyn Kv> = match settings.sessions.store {
-        SessionStore::Sqlite => database.kv(),
+    let meter = Arc::new(Meter::default());
+    let layered =
+        |kv| -> Arc<dyn Kv> { Arc::new(Metered::new(Arc::new(Deadline::new(kv, PATIENCE)), meter.clone())) };
+    let records = layered(database.kv());
+    let (kv, stores) = match settings.sessions.store {
+        SessionStore::Sqlite => (records.clone(), vec![records.clone()]),
         SessionStore::Memory => {
-            let memory: Arc<dyn Kv> = Arc::new(Memory::new());
-            stores.push(memory.clone());
-            memory
+            let memory = layered(Arc::new(Memory::new()));
+            (memory.clone(), vec![records.clone(), memory])
         }
     };
-    let app = App::new(Parts { settings, base, root, database, kv, passwords, clock, entropy })?;
+    let app =
+        App::new(Parts { settings, base, root, database, records, kv, meter, passwords, clock, entropy })?;
     Ok(Opened { app, stores: Stores(stores) })
 }
 

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use gateward_store::layers::BOUNDS;
 use tracing_subscriber::EnvFilter;
 
 use crate::app::App;
@@ -103,7 +104,31 @@ pub fn exposition(app: &App) -> String {
     );
     page.one("gateward_database_writes_total", "counter", "Writes in these transactions.", database.writes);
     page.one("gateward_database_queue", "gauge", "Writes that wait.", database.writes_waiting as u64);
+    stores(app, &mut page);
     page.0
+}
+
+fn stores(app: &App, page: &mut Exposition) {
+    let name = "gateward_store_seconds";
+    page.begin(name, "histogram", "How long calls to the stores of records took.");
+    for figure in app.meter.figures() {
+        let labels =
+            format!("operation=\"{}\",outcome=\"{}\"", figure.operation.name(), figure.outcome.name());
+        let mut below = 0;
+        for (bound, count) in BOUNDS.iter().zip(figure.buckets) {
+            below += count;
+            page.line(format_args!("{name}_bucket{{{labels},le=\"{}\"}} {below}", seconds(*bound)));
+        }
+        page.line(format_args!("{name}_bucket{{{labels},le=\"+Inf\"}} {}", figure.count));
+        page.line(format_args!("{name}_sum{{{labels}}} {}", seconds(figure.micros)));
+        page.line(format_args!("{name}_count{{{labels}}} {}", figure.count));
+    }
+}
+
+/// Microseconds as seconds, exactly.
+fn seconds(micros: u64) -> String {
+    let text = format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 fn caches(app: &App, page: &mut Exposition) {
@@ -136,12 +161,16 @@ impl Exposition {
         let _written = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }
 
+    fn line(&mut self, line: std::fmt::Arguments<'_>) {
+        let _written = writeln!(self.0, "{line}");
+    }
+
     fn one(&mut self, name: &str, kind: &str, help: &str, value: u64) {
         self.begin(name, kind, help);
-        let _written = writeln!(self.0, "{name} {value}");
+        self.line(format_args!("{name} {value}"));
     }
 
     fn labelled(&mut self, name: &str, label: &str, of: &str, value: u64) {
-        let _written = writeln!(self.0, "{name}{{{label}=\"{of}\"}} {value}");
+        self.line(format_args!("{name}{{{label}=\"{of}\"}} {value}"));
     }
 }

@@ -134,6 +134,17 @@ mod tests {
     }
 
     #[test]
+    fn numbers_do_not_drift_when_others_change() {
+        let number = "8.555555555555556e+47";
+        let patch: Value = serde_json::from_str(&format!(r#"{{"number":{number}}}"#)).unwrap();
+        let mut data = Data::default().patched(&patch, None, MAX_DATA).unwrap();
+        for count in 0..10 {
+            data = data.patched(&json!({"count": count}), None, MAX_DATA).unwrap();
+        }
+        assert_eq!(data.json(), format!(r#"{{"count":9,"number":{number}}}"#));
+    }
+
+    #[test]
     fn versions_and_limits_are_exact() {
         let data = Data::default();
         let value = json!({"a": "x".repeat(MAX_DATA - 8)});

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
+use gateward_guard::cookies::{MANY_COOKIES, MAX_COOKIE};
 use gateward_kernel::person::ADMINS;
 use gateward_kernel::time::Clock;
 use serde_json::{Value, json};
@@ -95,9 +96,28 @@ fn about_addresses(settings: &Settings, findings: &mut Findings) {
         findings.add(Level::Wrong, "proxies", "trusted_proxies holds the whole network: anybody can claim any address. Name the addresses of your proxies");
     }
     match crate::app::Cookies::new(settings, https) {
-        Ok(cookies) => findings.add(Level::Good, "cookie", format!("{}", cookies.session)),
+        Ok(cookies) => about_cookie(&cookies, findings),
         Err(problem) => findings.add(Level::Wrong, "cookie", problem.to_string()),
     }
+}
+
+/// Browsers drop what is too large or too much, and say nothing.
+fn about_cookie(cookies: &crate::app::Cookies, findings: &mut Findings) {
+    let secret = "v".repeat(gateward_kernel::session::TEXT_LENGTH);
+    let bytes = cookies
+        .session
+        .set(&secret, Some(Duration::from_secs(u64::from(u32::MAX))))
+        .map_or(0, |set| set.len());
+    let level = if bytes > MAX_COOKIE * 3 / 4 { Level::Look } else { Level::Good };
+    findings.add(
+        level,
+        "cookie",
+        format!(
+            "{}: {bytes} of the {MAX_COOKIE} bytes that browsers keep, one of 3 cookies where some keep {MANY_COOKIES} a site; \
+             what your applications set beside them is warned of in the log",
+            cookies.session
+        ),
+    );
 }
 
 fn about_apps(settings: &Settings, findings: &mut Findings) {

@@ -2,7 +2,6 @@
 
 use std::future::Future;
 
-use gateward_kernel::record::Book;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Done;
@@ -33,8 +32,7 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     let base = settings.base_url_on(listening.address);
     let opened = start::open(settings, base, Missing::Create).await?;
     let app = opened.app;
-    let links = Book::new(app.database.kv());
-    let invitation = invite(app.directory(), &links, &app.base, &*app.entropy, app.clock.now()).await?;
+    let invitation = invite(app.directory(), &app.setup, &app.base, &*app.entropy, app.clock.now()).await?;
     let address = listening.address;
     let watched = tls.clone();
     let serving = listening.serve(app.clone(), tls, stop()?)?;

@@ -137,14 +137,18 @@ pub fn failed(visit: &Visit, face: Face, failure: &Failure) -> Response {
     })
 }
 
-/// Where to sign in, and come back to this page afterwards if it was only looked at.
+/// Where to sign in, and come back to this page afterwards; from a form, to the page that shows it.
 fn sign_in_path(visit: &Visit, again: bool) -> String {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     if again {
         query.append_pair("again", "1");
     }
-    let back = if visit.method == http::Method::GET { visit.path.as_str() } else { "/account" };
-    query.append_pair("return_to", back);
+    let back = match visit.path.strip_prefix("/admin/people/").and_then(|rest| rest.split('/').next()) {
+        _ if visit.method == http::Method::GET => visit.path.clone(),
+        Some(person) => format!("/admin/people/{person}"),
+        None => "/account".to_owned(),
+    };
+    query.append_pair("return_to", &back);
     format!("/login?{}", query.finish())
 }
 

@@ -82,6 +82,8 @@ pub fn check(visit: &mut Visit, gate: Gate) -> Result<(), Failure> {
             let token = visit.form.text("csrf");
             let genuine = visit.app.tokens.accepts(token, browser, &visit.form_name(name), visit.now);
             if !genuine && !crate::session::url::may_come_without_cookie(visit) {
+                // With a session that has ended its form tokens have, too: signing in is what helps then.
+                admit(visit, gate.who)?;
                 return Err(Refusal::FormExpired.into());
             }
         }

@@ -81,9 +81,7 @@ impl Visit {
     /// The body as JSON.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
         serde_json::from_slice(&self.body).map_err(|error| {
-            // The message of the parser names fields and positions; of values it may quote what was sent, which is
-            // told only to the one who sent it, and not logged.
-            Refusal::Malformed(format!("The body is not the JSON that is wanted here: {error}."))
+            Refusal::Malformed(format!("The body is not the JSON that is wanted here: {}.", unquoted(&error)))
         })
     }
 
@@ -131,6 +129,19 @@ impl Visit {
     /// Writes an audit event. When it cannot be written that is logged; what it tells of has happened all the same.
     pub async fn record(&self, event: Event) {
         self.app.record(event).await;
+    }
+}
+
+/// What the parser says without what was sent, which may be a password at the wrong place: a refusal's detail is logged.
+/// Its messages are "missing field …", or "… `what was sent`, expected … at line 1 column 2".
+fn unquoted(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rfind(", expected ") {
+        Some(at) => text.get(at + 2..).unwrap_or_default().to_owned(),
+        None if error.is_data() && !text.starts_with("missing field") => {
+            format!("a value cannot be taken at line {} column {}", error.line(), error.column())
+        }
+        None => text,
     }
 }
 

@@ -3,7 +3,9 @@
 use axum::body::Body as Bytes;
 use gateward_guard::problem;
 use gateward_kernel::refusal::Refusal;
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY};
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
 use http::{HeaderMap, HeaderValue, Response};
 
 use super::PREFIX;
@@ -108,7 +110,8 @@ fn error_page(app: &App, told: &HeaderMap, refusal: &Refusal) -> Response<Bytes>
         },
         detail: refusal.detail(),
         code: row.code.to_owned(),
-        request_id: app.next_request_id(),
+        // Questions of proxies have no names in the log.
+        request_id: String::new(),
         base_url: Some(app.origin.clone()),
     };
     foreign(app, app.pages.render(visit::language(app, told), &Frame::default(), &page))
@@ -137,5 +140,6 @@ fn foreign(app: &App, html: Result<String, crate::face::page::PageError>) -> Res
     put(&mut response, CONTENT_SECURITY_POLICY, &policy);
     put(&mut response, CACHE_CONTROL, "no-store");
     put(&mut response, REFERRER_POLICY, "no-referrer");
+    put(&mut response, X_CONTENT_TYPE_OPTIONS, "nosniff");
     response
 }

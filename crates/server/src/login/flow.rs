@@ -10,8 +10,8 @@ use gateward_kernel::person::{Login, Person};
 use gateward_kernel::record::Loaded;
 use gateward_kernel::refusal::Refusal;
 use gateward_kernel::session::{Method, Proof, SignIn, Transport};
-use http::header::SET_COOKIE;
 
+use super::throttle::Counted;
 use crate::app::App;
 use crate::face::failure::Failure;
 use crate::face::visit::Visit;
@@ -33,13 +33,20 @@ pub struct Credentials<'a> {
 
 /// Signs a person in and begins their session.
 pub async fn sign_in(visit: &Visit, given: Credentials<'_>) -> Result<(Loaded<Person>, Opened), Failure> {
-    let person = prove(visit, &given).await?;
+    let (person, counted) = prove(visit, &given).await?;
     let proof = Proof { method: Method::Password, at: visit.now };
     let sign_in = SignIn { person: person.record.id, proof, remember: given.remember };
     let presented = visit.presented.as_ref().filter(|(_, transport)| *transport == given.transport);
     let presented = presented.map(|(handle, _)| handle);
-    let opened =
-        visit.app.sessions.sign_in(presented, sign_in, given.transport, visit.origin(), visit.now).await?;
+    let sessions = &visit.app.sessions;
+    let (opened, refunded) = tokio::join!(
+        sessions.sign_in(presented, sign_in, given.transport, visit.origin(), visit.now),
+        visit.app.throttle.refund(counted, visit.now),
+    );
+    let opened = opened?;
+    if let Err(fault) = refunded {
+        tracing::warn!(%fault, "an attempt that was no guess could not be given back");
+    }
     let mut event = visit.event(Fact::SignedIn, Some(person.record.id));
     event.session = Some(opened.session.record.id);
     visit.record(event).await;
@@ -48,7 +55,7 @@ pub async fn sign_in(visit: &Visit, given: Credentials<'_>) -> Result<(Loaded<Pe
 
 /// Finds out whether the password is that person's. Who does not exist, who is disabled, who has no password and who
 /// gave a wrong one: all the same answer after the same work.
-async fn prove(visit: &Visit, given: &Credentials<'_>) -> Result<Loaded<Person>, Failure> {
+async fn prove(visit: &Visit, given: &Credentials<'_>) -> Result<(Loaded<Person>, Counted), Failure> {
     let app = &visit.app;
     let login = Login::read(given.username);
     let person = app.directory().person_by_login(&login).await?;
@@ -56,12 +63,11 @@ async fn prove(visit: &Visit, given: &Credentials<'_>) -> Result<Loaded<Person>,
     let counted = app.throttle.attempt(&login, known, visit.client, visit.now).await?;
     match verify(app, given, person.as_ref()).await {
         Ok(Some(verified)) => {
-            app.throttle.refund(counted, visit.now).await?;
             let person = person.ok_or(Refusal::WrongCredentials)?;
             if verified == Verified::RightButOld {
                 rehash(visit, given, &person.record).await;
             }
-            Ok(person)
+            Ok((person, counted))
         }
         Ok(None) => {
             visit.record(visit.event(Fact::SignInRefused, person.map(|person| person.record.id))).await;
@@ -129,17 +135,10 @@ fn known_device(visit: &Visit, person: &Person) -> Option<(gateward_kernel::id::
     visit.app.throttle.known_device(device_cookie(visit)?, person.id)
 }
 
-fn device_cookie(visit: &Visit) -> Option<&[u8]> {
+/// The cookie by which this device may be known.
+pub(super) fn device_cookie(visit: &Visit) -> Option<&[u8]> {
     match find(&visit.headers, visit.app.cookies.device.name()) {
         Found::One(value) => Some(value),
         _ => None,
-    }
-}
-
-/// Gives the browser the cookie by which its device is known from now on.
-pub fn remember_device(visit: &Visit, person: &Person, response: &mut axum::response::Response) {
-    let value = visit.app.throttle.remember_device(device_cookie(visit), person.id, &*visit.app.entropy);
-    if let Ok(header) = visit.app.cookies.device.set(&value, Some(crate::app::DEVICE_LIFETIME)) {
-        response.headers_mut().append(SET_COOKIE, header);
     }
 }

@@ -15,7 +15,6 @@ use gateward_kernel::time::Moment;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::flow;
 use crate::face::answer::{self, Answer};
 use crate::face::failure::Failure;
 use crate::face::page::{Field, FieldProblem, Problem, SetupForm, SetupPage};
@@ -133,6 +132,16 @@ async fn spend(visit: &Visit, code: &str) -> Result<bool, Failure> {
     Ok(visit.app.setup.change(TheOne, visit.now, decide).await?.is_some_and(|(_, won)| won))
 }
 
+/// Makes the link that this caller has spent count again, until the end it had.
+async fn give_back(visit: &Visit, code: &str) -> Result<(), Failure> {
+    let digest = digest_of(code);
+    let decide = |link: &SetupLink| match Some(&link.digest) == digest.as_ref() {
+        true => Decision::Write(SetupLink { used: false, ..link.clone() }, ()),
+        false => Decision::Leave(()),
+    };
+    Ok(visit.app.setup.change(TheOne, visit.now, decide).await.map(drop)?)
+}
+
 /// `GET /setup`
 pub async fn page(visit: Visit) -> Answer {
     let code = visit.query.text("code").to_owned();
@@ -161,7 +170,12 @@ pub async fn submit(visit: Visit) -> Answer {
     }
     match visit.app.directory().create_person(&person).await? {
         Ok(_) => welcome(&visit, &person).await,
-        Err(taken) => Err(Refusal::Taken(crate::password::flow::taken_name(taken)).into()),
+        Err(taken) => {
+            // Nothing came of it, so the link may be used once more.
+            give_back(&visit, &code).await?;
+            let page = form(&visit, code, vec![taken_problem(taken)]);
+            answer::page_with(&visit, http::StatusCode::UNPROCESSABLE_ENTITY, &page)
+        }
     }
 }
 
@@ -180,7 +194,7 @@ async fn welcome(visit: &Visit, person: &Person) -> Answer {
         .await?;
     let mut response = answer::see_other("/account")?;
     hand_over(visit, &opened, &mut response)?;
-    flow::remember_device(visit, person, &mut response);
+    super::web::remember_device(visit, person, &mut response);
     Ok(response)
 }
 

@@ -70,10 +70,15 @@ impl Throttle {
                 network: Some(self.name.short_tag(&[b"network", Network::of(client).to_string().as_bytes()])),
             },
         };
-        if let Some(network) = counted.network {
-            self.count(network, self.network, now).await?;
+        let account = self.count(counted.account, self.account, now);
+        match counted.network {
+            None => account.await?,
+            Some(network) => {
+                // Both wait for one group commit. What one refuses the other may have counted: it was an attempt.
+                let (account, network) = tokio::join!(account, self.count(network, self.network, now));
+                account.and(network)?;
+            }
         }
-        self.count(counted.account, self.account, now).await?;
         Ok(counted)
     }
 

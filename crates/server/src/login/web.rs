@@ -8,7 +8,7 @@ use gateward_kernel::redirect::ReturnTo;
 use gateward_kernel::refusal::Refusal;
 use gateward_kernel::session::Transport;
 use http::StatusCode;
-use http::header::RETRY_AFTER;
+use http::header::{RETRY_AFTER, SET_COOKIE};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -62,7 +62,7 @@ pub async fn submit(visit: Visit) -> Answer {
     }
     let mut response = answer::see_other(target)?;
     hand_over(&visit, &opened, &mut response)?;
-    flow::remember_device(&visit, &person.record, &mut response);
+    remember_device(&visit, &person.record, &mut response);
     Ok(response)
 }
 
@@ -163,6 +163,15 @@ fn told(visit: &Visit, person: &Person, opened: &Opened) -> Answer {
     }
     let mut response: Response = answer::json(&body)?;
     hand_over(visit, opened, &mut response)?;
-    flow::remember_device(visit, person, &mut response);
+    remember_device(visit, person, &mut response);
     Ok(response)
+}
+
+/// Gives the browser the cookie by which its device is known from now on.
+pub fn remember_device(visit: &Visit, person: &Person, response: &mut Response) {
+    let known = flow::device_cookie(visit);
+    let value = visit.app.throttle.remember_device(known, person.id, &*visit.app.entropy);
+    if let Ok(header) = visit.app.cookies.device.set(&value, Some(crate::app::DEVICE_LIFETIME)) {
+        response.headers_mut().append(SET_COOKIE, header);
+    }
 }

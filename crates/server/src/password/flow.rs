@@ -88,9 +88,14 @@ async fn prove_current(visit: &Visit, person: &Person, current: &str) -> Result<
         other => other?,
     };
     let typed = Password::typed(current.to_owned()).ok_or_else(wrong)?;
-    match visit.app.passwords.verify(&typed, person.password.clone()).await? {
+    let verified = visit.app.passwords.verify(&typed, person.password.clone()).await;
+    if !matches!(verified, Ok(Verified::Wrong)) {
+        // It was right, or nothing was compared: no guess.
+        visit.app.throttle.refund(counted, visit.now).await?;
+    }
+    match verified? {
         Verified::Wrong => Err(wrong()),
-        Verified::Right | Verified::RightButOld => Ok(visit.app.throttle.refund(counted, visit.now).await?),
+        Verified::Right | Verified::RightButOld => Ok(()),
     }
 }
 

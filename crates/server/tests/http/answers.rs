@@ -154,9 +154,12 @@ async fn probes_and_figures() {
     let text = figures.text();
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let (name, value) = line.rsplit_once(' ').unwrap();
-        assert!(value.parse::<u64>().is_ok(), "{line}");
+        assert!(value.parse::<f64>().is_ok(), "{line}");
         assert!(name.starts_with("gateward_"), "{line}");
         let bare = name.split('{').next().unwrap();
+        // A histogram has several names (Prometheus text format).
+        let bare =
+            ["_bucket", "_sum", "_count"].iter().find_map(|end| bare.strip_suffix(end)).unwrap_or(bare);
         assert!(
             text.contains(&format!("# TYPE {bare} ")) && text.contains(&format!("# HELP {bare} ")),
             "{line}"

@@ -153,7 +153,7 @@ async fn parameters_and_cookies_have_one_reading() {
     let many: String = (0..65).map(|n| format!("p{n}=1&")).collect();
     nobody.get(&format!("/login?{many}")).await.expect(400);
     let mut browser = house.browser();
-    let token = browser.get("/login").await.token();
+    let token = browser.get("/login").await.token("/login");
     let form = [("Content-Type", "application/x-www-form-urlencoded")];
     let good = crate::wire::encode(&[("csrf", &token), ("username", "ann"), ("password", PASSWORD)]);
     for body in [

@@ -7,11 +7,11 @@ async fn a_form_counts_only_from_the_browser_it_was_made_for() {
     let house = House::new().await;
     house.person("ann").await;
     let mut browser = house.browser();
-    let own = browser.get("/login").await.expect(200).token();
-    let foreign = house.browser().get("/login").await.token();
-    let other_form = browser.get("/reset").await.expect(200).token();
+    let own = browser.get("/login").await.expect(200).token("/login");
+    let foreign = house.browser().get("/login").await.token("/login");
+    let other_form = house.token(&browser, "reset");
     let stranger = House::new().await;
-    let elsewhere = stranger.browser().get("/login").await.token();
+    let elsewhere = stranger.browser().get("/login").await.token("/login");
     let fields = |token: &'static str| vec![("csrf", token), ("username", "ann"), ("password", PASSWORD)];
     let leak = |text: String| -> &'static str { Box::leak(text.into_boxed_str()) };
     let shortened = own[..own.len() - 1].to_owned();
@@ -44,7 +44,7 @@ async fn a_form_stays_open_for_a_day() {
     let house = House::new().await;
     house.person("ann").await;
     let mut browser = house.browser();
-    let token = browser.get("/login").await.token();
+    let token = browser.get("/login").await.token("/login");
     let fields = [("csrf", token.as_str()), ("username", "ann"), ("password", PASSWORD)];
     house.advance(gateward_guard::csrf::FORM_LIFETIME - std::time::Duration::from_micros(1));
     browser.clone().form("/login", &fields).await.expect(303);
@@ -76,7 +76,7 @@ async fn what_browsers_say_of_other_sites_is_believed() {
         (vec![("Sec-Fetch-Site", "same-site")], false),
     ] {
         let mut browser = house.browser();
-        let token = browser.get("/login").await.token();
+        let token = browser.get("/login").await.token("/login");
         let fields = [("csrf", token.as_str()), ("username", "ann"), ("password", PASSWORD)];
         let mut foreign = browser.clone();
         for (name, value) in &headers {
@@ -99,7 +99,7 @@ async fn a_token_of_one_person_is_not_accepted_from_another() {
     house.person("ann").await;
     house.person("bob").await;
     let mut browser = house.signed_in("ann").await;
-    let anns = browser.get("/account").await.expect(200).token();
+    let anns = browser.get("/account").await.expect(200).token("/account/profile");
     browser.log_in("bob", PASSWORD).await.expect(200);
     let fields = [("csrf", anns.as_str()), ("display_name", "Changed")];
     browser.form("/account/profile", &fields).await.expect(403);

@@ -51,7 +51,7 @@ async fn who_may_pass_is_told_in_four_headers_and_no_body() {
     house
         .person_like("ann", |person| {
             person.display_name = Some("Änn Example".into());
-            person.email = Some("ann@example.org".parse().unwrap());
+            person.email = Some(gateward_kernel::person::Email::parse("ann@example.org").unwrap());
             person.groups = vec!["editors".into(), "staff".into()];
         })
         .await;

@@ -20,17 +20,17 @@ use tokio::sync::oneshot;
 use crate::wire::{Answer, Browser};
 
 /// Everybody's password, unless a test needs another.
-pub const PASSWORD: &str = "violet kettle mountain";
+pub(crate) const PASSWORD: &str = "violet kettle mountain";
 
 /// Each server draws other randomness, also two on one directory.
 static SEED: AtomicU64 = AtomicU64::new(0);
 
 /// A running server.
-pub struct House {
-    pub app: Arc<App>,
-    pub clock: Arc<HeldClock>,
-    pub address: std::net::SocketAddr,
-    pub data: Arc<TempDir>,
+pub(crate) struct House {
+    pub(crate) app: Arc<App>,
+    pub(crate) clock: Arc<HeldClock>,
+    pub(crate) address: std::net::SocketAddr,
+    pub(crate) data: Arc<TempDir>,
     text: String,
     /// Dropped with the house, which ends the server.
     _stop: oneshot::Sender<()>,
@@ -38,18 +38,18 @@ pub struct House {
 
 impl House {
     /// With the defaults.
-    pub async fn new() -> House {
+    pub(crate) async fn new() -> House {
         House::with("").await
     }
 
     /// With these settings.
-    pub async fn with(text: &str) -> House {
+    pub(crate) async fn with(text: &str) -> House {
         let clock = Arc::new(HeldClock::at(Moment::from_micros(1_800_000_000_000_000)));
         House::on(Arc::new(TempDir::new().unwrap()), clock, text).await
     }
 
     /// Another server on the same data, as another process has it.
-    pub async fn second(&self) -> House {
+    pub(crate) async fn second(&self) -> House {
         House::on(self.data.clone(), self.clock.clone(), &self.text).await
     }
 
@@ -79,33 +79,33 @@ impl House {
         House { app: opened.app, clock, address, data, text: text.to_owned(), _stop: stop }
     }
 
-    pub fn now(&self) -> Moment {
+    pub(crate) fn now(&self) -> Moment {
         self.clock.now()
     }
 
-    pub fn advance(&self, span: Duration) {
+    pub(crate) fn advance(&self, span: Duration) {
         self.clock.advance(span);
     }
 
     /// The smallest step of time.
-    pub fn tick(&self) {
+    pub(crate) fn tick(&self) {
         self.clock.advance(Duration::from_micros(1));
     }
 
-    pub fn browser(&self) -> Browser {
+    pub(crate) fn browser(&self) -> Browser {
         Browser::new(self.address)
     }
 
     /// Creates somebody who has [`PASSWORD`].
-    pub async fn person(&self, name: &str) -> PersonId {
+    pub(crate) async fn person(&self, name: &str) -> PersonId {
         self.person_like(name, |_| {}).await
     }
 
-    pub async fn admin(&self, name: &str) -> PersonId {
+    pub(crate) async fn admin(&self, name: &str) -> PersonId {
         self.person_like(name, |person| person.groups = vec![ADMINS.to_owned()]).await
     }
 
-    pub async fn person_like(&self, name: &str, shape: impl FnOnce(&mut Person)) -> PersonId {
+    pub(crate) async fn person_like(&self, name: &str, shape: impl FnOnce(&mut Person)) -> PersonId {
         let id = PersonId::random(&*self.app.entropy);
         let mut person = Person::new(id, name.parse().unwrap(), self.now());
         let password = Password::typed(PASSWORD.into()).unwrap();
@@ -116,7 +116,7 @@ impl House {
     }
 
     /// Changes somebody, as any process may.
-    pub async fn change(&self, name: &str, shape: impl Fn(&mut Person) + Send) {
+    pub(crate) async fn change(&self, name: &str, shape: impl Fn(&mut Person) + Send + Sync) {
         let id = self.stored(name).await.id;
         let decide = |person: &mut Person| -> Result<(), ()> {
             shape(person);
@@ -126,19 +126,26 @@ impl House {
     }
 
     /// The person as the database has them.
-    pub async fn stored(&self, name: &str) -> Person {
+    pub(crate) async fn stored(&self, name: &str) -> Person {
         self.app.directory().person_by_login(&Login::read(name)).await.unwrap().unwrap().record
     }
 
+    /// The token of a form that this browser, in which nobody is signed in, has no page of.
+    pub(crate) fn token(&self, browser: &Browser, form: &str) -> String {
+        let cookie = browser.cookie("gateward-form").expect("a page was loaded");
+        let cookie = data_encoding::BASE64URL_NOPAD.decode(cookie.as_bytes()).unwrap();
+        self.app.tokens.issue(&cookie, form, self.now())
+    }
+
     /// A browser in which that person is signed in.
-    pub async fn signed_in(&self, name: &str) -> Browser {
+    pub(crate) async fn signed_in(&self, name: &str) -> Browser {
         let mut browser = self.browser();
         browser.log_in(name, PASSWORD).await.expect(200);
         browser
     }
 
     /// The secret of a session of that person that travels in a header.
-    pub async fn bearer(&self, name: &str) -> String {
+    pub(crate) async fn bearer(&self, name: &str) -> String {
         let body = serde_json::json!({"username": name, "password": PASSWORD, "transport": "header"});
         let answer = self.browser().json("POST", "/api/v1/login", &body).await.expect(200);
         answer.json()["session"]["secret"].as_str().unwrap().to_owned()
@@ -147,7 +154,7 @@ impl House {
 
 /// Asks until the answer is the one that is wanted, for no longer than a change of another process may take: a second,
 /// and as much again for a machine that has other things to do.
-pub async fn within_a_second(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+pub(crate) async fn within_a_second(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let begin = Instant::now();
     while !is_so().await {
         assert!(begin.elapsed() < Duration::from_secs(2), "{what}");
@@ -155,12 +162,12 @@ pub async fn within_a_second(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
 }
 
 /// How many of the answers have this status.
-pub fn count(answers: &[Answer], status: u16) -> usize {
+pub(crate) fn count(answers: &[Answer], status: u16) -> usize {
     answers.iter().filter(|answer| answer.status == status).count()
 }
 
 /// Runs all at once, each on a task of its own, and yields what they come to in their order.
-pub async fn at_once<T: Send + 'static>(
+pub(crate) async fn at_once<T: Send + 'static>(
     tasks: impl IntoIterator<Item = impl Future<Output = T> + Send + 'static>,
 ) -> Vec<T> {
     let tasks: Vec<_> = tasks.into_iter().map(tokio::spawn).collect();

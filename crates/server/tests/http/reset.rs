@@ -7,7 +7,7 @@ use gateward::password::reset::LIFETIME;
 use serde_json::json;
 
 use crate::house::{House, PASSWORD, at_once, count};
-use crate::wire::{Answer, Browser};
+use crate::wire::Answer;
 
 const NEW: &str = "granite walnut harbour";
 
@@ -16,8 +16,11 @@ async fn code(house: &House, name: &str) -> String {
     issue_reset(&house.app, id, house.now()).await.unwrap().text().to_string()
 }
 
-async fn redeem(browser: &mut Browser, code: &str, password: &str) -> Answer {
-    let token = browser.get("/reset").await.expect(200).token();
+/// Sends the form for this code, also when the page would not offer it.
+async fn redeem(house: &House, code: &str, password: &str) -> Answer {
+    let mut browser = house.browser();
+    browser.get("/reset").await.expect(200);
+    let token = house.token(&browser, "reset");
     let fields =
         [("csrf", token.as_str()), ("code", code), ("password", password), ("password_again", password)];
     browser.form("/reset", &fields).await
@@ -29,7 +32,8 @@ async fn of_many_who_redeem_a_code_at_once_one_does() {
     house.person("ann").await;
     let code = code(&house, "ann").await;
     let mut browser = house.browser();
-    let token = browser.get("/reset").await.token();
+    browser.get("/reset").await.expect(200);
+    let token = house.token(&browser, "reset");
     let posts = (0..50).map(|n| {
         let (mut browser, token, code) = (browser.clone(), token.clone(), code.clone());
         async move {
@@ -49,7 +53,7 @@ async fn of_many_who_redeem_a_code_at_once_one_does() {
     house.tick();
     house.browser().log_in("ann", &format!("{NEW} {winner}")).await.expect(200);
     house.browser().log_in("ann", PASSWORD).await.expect(401);
-    redeem(&mut browser, &code, NEW).await.expect(403);
+    redeem(&house, &code, NEW).await.expect(403);
 }
 
 #[tokio::test]
@@ -61,11 +65,11 @@ async fn a_code_lives_for_exactly_a_quarter_of_an_hour() {
     house.advance(LIFETIME - Duration::from_micros(1));
     let page = house.browser().get(&format!("/reset?code={early}")).await.expect(200);
     assert!(page.text().contains("ann"));
-    redeem(&mut house.browser(), &early, NEW).await.expect(200);
+    redeem(&house, &early, NEW).await.expect(200);
     let late = code(&house, "ann").await;
     house.advance(LIFETIME);
     house.browser().get(&format!("/reset?code={late}")).await.expect(403);
-    redeem(&mut house.browser(), &late, PASSWORD).await.expect(403);
+    redeem(&house, &late, PASSWORD).await.expect(403);
     house.browser().log_in("ann", NEW).await.expect(200);
 }
 
@@ -74,12 +78,12 @@ async fn a_newer_code_ends_older_ones_and_looking_spends_nothing() {
     let house = House::new().await;
     house.person("ann").await;
     let (first, second) = (code(&house, "ann").await, code(&house, "ann").await);
-    redeem(&mut house.browser(), &first, NEW).await.expect(403);
+    redeem(&house, &first, NEW).await.expect(403);
     for _ in 0..3 {
         house.browser().get(&format!("/reset?code={second}")).await.expect(200);
         house.browser().send("HEAD", &format!("/reset?code={second}"), &[], b"").await.expect(200);
     }
-    redeem(&mut house.browser(), &second, NEW).await.expect(200);
+    redeem(&house, &second, NEW).await.expect(200);
 }
 
 #[tokio::test]
@@ -90,7 +94,7 @@ async fn a_new_password_ends_every_session_and_is_shown_nowhere() {
     let (mut ann, mut bob) = (house.signed_in("ann").await, house.signed_in("bob").await);
     let bearer = house.bearer("ann").await;
     let code = code(&house, "ann").await;
-    let answer = redeem(&mut ann, &code, NEW).await.expect(200);
+    let answer = redeem(&house, &code, NEW).await.expect(200);
     assert!(!answer.text().contains(NEW) && !answer.text().contains("gwr1_"));
     assert_eq!(answer.set_cookie("gateward"), None, "nobody is signed in by a code");
     assert!(!ann.is_signed_in().await);
@@ -131,7 +135,7 @@ async fn codes_open_nothing_else() {
         &session.replace("gws1_", "gwr1_"),
         &format!("gwr1_{}", "A".repeat(43)),
     ] {
-        redeem(&mut house.browser(), wrong, NEW).await.expect(403);
+        redeem(&house, wrong, NEW).await.expect(403);
     }
     let mut thief = house.browser();
     thief.set("gateward", &code);
@@ -139,7 +143,7 @@ async fn codes_open_nothing_else() {
     thief.with("Authorization", &format!("Bearer {code}")).get("/api/v1/session").await.expect(401);
     thief.json("POST", "/api/v1/login", &json!({"username": "ann", "password": code})).await.expect(401);
     thief.get(&format!("/setup?code={code}")).await.expect(403);
-    redeem(&mut house.browser(), &code, NEW).await.expect(200);
+    redeem(&house, &code, NEW).await.expect(200);
 }
 
 #[tokio::test]
@@ -151,11 +155,11 @@ async fn other_changes_of_the_person_end_the_code() {
     let next = "marble lantern orchard";
     let fields = [("current_password", PASSWORD), ("password", next), ("password_again", next)];
     browser.fill("/account", "/account/password", &fields).await.expect(303);
-    redeem(&mut house.browser(), &code, NEW).await.expect(403);
+    redeem(&house, &code, NEW).await.expect(403);
 
     let code = self::code(&house, "ann").await;
     set_disabled(&house.app, ann, true, house.now()).await.unwrap();
-    redeem(&mut house.browser(), &code, NEW).await.expect(403);
+    redeem(&house, &code, NEW).await.expect(403);
     assert!(issue_reset(&house.app, ann, house.now()).await.is_err(), "who is disabled gets no code");
 }
 
@@ -165,12 +169,13 @@ async fn a_bad_password_is_told_and_spends_nothing() {
     house.person("annabella").await;
     let code = code(&house, "annabella").await;
     for bad in ["short", "password1", "annabella99", &"x".repeat(1025)] {
-        redeem(&mut house.browser(), &code, bad).await.expect(422);
+        redeem(&house, &code, bad).await.expect(422);
     }
     let mut browser = house.browser();
-    let token = browser.get("/reset").await.token();
+    browser.get("/reset").await.expect(200);
+    let token = house.token(&browser, "reset");
     let fields =
         [("csrf", token.as_str()), ("code", &code), ("password", NEW), ("password_again", "something else")];
     browser.form("/reset", &fields).await.expect(422);
-    redeem(&mut browser, &code, &"x".repeat(1024)).await.expect(200);
+    redeem(&house, &code, &"x".repeat(1024)).await.expect(200);
 }

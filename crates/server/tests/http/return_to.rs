@@ -18,7 +18,7 @@ rules = [{ path = "/*", allow = "signed-in" }]
 async fn sent_to(house: &House, text: &str) -> String {
     let mut browser = house.browser();
     let page = browser.get(&format!("/login?{}", encode(&[("return_to", text)]))).await.expect(200);
-    let token = page.token();
+    let token = page.token("/login");
     let fields = [("csrf", token.as_str()), ("username", "ann"), ("password", PASSWORD), ("return_to", text)];
     let answer = browser.form("/login", &fields).await.expect(303);
     // The page offers in its own form nothing but what is accepted.

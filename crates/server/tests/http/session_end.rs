@@ -86,7 +86,7 @@ async fn signing_out_is_asked_first_and_ends_on_the_server() {
     assert!(browser.is_signed_in().await, "a link signs nobody out");
     browser.form("/logout", &[("csrf", "forged")]).await.expect(403);
     assert!(browser.is_signed_in().await);
-    browser.form("/logout", &[("csrf", &page.token())]).await.expect(200);
+    browser.form("/logout", &[("csrf", &page.token("/logout"))]).await.expect(200);
     assert_eq!(browser.cookie("gateward"), None);
     assert!(!kept.clone().is_signed_in().await);
 

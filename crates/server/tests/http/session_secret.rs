@@ -117,7 +117,11 @@ async fn a_new_password_ends_the_others_and_renews_the_own() {
 #[tokio::test]
 async fn a_password_change_asks_the_current_one_and_judges_the_new_one() {
     let house = House::new().await;
-    house.person_like("annabella", |person| person.email = Some("bella@example.org".parse().unwrap())).await;
+    house
+        .person_like("annabella", |person| {
+            person.email = Some(gateward_kernel::person::Email::parse("bella@example.org").unwrap())
+        })
+        .await;
     let mut browser = house.signed_in("annabella").await;
     let long = "x".repeat(1025);
     for (current, next, again) in [

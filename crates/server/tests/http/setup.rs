@@ -25,7 +25,7 @@ async fn code(house: &House) -> String {
 }
 
 async fn post(browser: &mut Browser, code: &str, name: &str) -> crate::wire::Answer {
-    let token = browser.get(&format!("/setup?code={code}")).await.token();
+    let token = browser.get(&format!("/setup?code={code}")).await.token("/setup");
     let fields = [
         ("csrf", token.as_str()),
         ("code", code),
@@ -44,7 +44,7 @@ async fn of_many_who_use_the_link_at_once_one_becomes_administrator() {
     let code = code(&house).await;
     assert!(matches!(invitation(&house).await, Invitation::Earlier(_)), "it is printed once");
     let mut browser = house.browser();
-    let token = browser.get(&format!("/setup?code={code}")).await.expect(200).token();
+    let token = browser.get(&format!("/setup?code={code}")).await.expect(200).token("/setup");
     let posts = (0..50).map(|n| {
         let (mut browser, token, code) = (browser.clone(), token.clone(), code.clone());
         async move {
@@ -82,7 +82,7 @@ async fn the_link_lives_for_exactly_an_hour() {
     let first = code(&house).await;
     let mut browser = house.browser();
     house.advance(LIFETIME - Duration::from_micros(1));
-    let token = browser.get(&format!("/setup?code={first}")).await.expect(200).token();
+    let token = browser.get(&format!("/setup?code={first}")).await.expect(200).token("/setup");
     house.tick();
     browser.get(&format!("/setup?code={first}")).await.expect(403);
     let fields = [
@@ -118,7 +118,8 @@ async fn wrong_codes_open_nothing() {
     ] {
         let mut browser = house.browser();
         browser.get(&format!("/setup?code={wrong}")).await.expect(403);
-        let token = browser.get("/login").await.token();
+        browser.get("/login").await.expect(200);
+        let token = house.token(&browser, "setup");
         let fields = [
             ("csrf", token.as_str()),
             ("code", wrong),
@@ -137,7 +138,7 @@ async fn the_link_is_dead_once_there_is_an_administrator() {
     let house = House::new().await;
     let code = code(&house).await;
     let mut browser = house.browser();
-    let token = browser.get(&format!("/setup?code={code}")).await.expect(200).token();
+    let token = browser.get(&format!("/setup?code={code}")).await.expect(200).token("/setup");
     house.admin("root").await;
     browser.get(&format!("/setup?code={code}")).await.expect(403);
     let fields = [
@@ -157,7 +158,7 @@ async fn what_cannot_be_accepted_is_shown_and_spends_nothing() {
     house.person("taken").await;
     let code = code(&house).await;
     let mut browser = house.browser();
-    let token = browser.get(&format!("/setup?code={code}")).await.expect(200).token();
+    let token = browser.get(&format!("/setup?code={code}")).await.expect(200).token("/setup");
     for (name, email, password, again) in [
         ("", "", NEW, NEW),
         ("a b", "", NEW, NEW),

@@ -34,7 +34,11 @@ const BEHIND_PROXY: &str = "trusted_proxies = [\"127.0.0.1/32\"]\n";
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn parallel_guesses_count_exactly() {
     let house = House::with(BEHIND_PROXY).await;
-    house.person_like("ann", |person| person.email = Some("ann@example.org".parse().unwrap())).await;
+    house
+        .person_like("ann", |person| {
+            person.email = Some(gateward_kernel::person::Email::parse("ann@example.org").unwrap())
+        })
+        .await;
     for name in ["ann", "nobody"] {
         let names: Vec<String> = (0..50)
             .map(|n| match n % 4 {

@@ -12,42 +12,42 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An answer as it came.
 #[derive(Clone, Debug)]
-pub struct Answer {
-    pub status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     /// Names in lower case, in their order.
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
     /// The value of a header that is there once at most.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let all = self.all(name);
         assert!(all.len() <= 1, "{name} is there {} times", all.len());
         all.first().copied()
     }
 
     /// Every value of a header.
-    pub fn all(&self, name: &str) -> Vec<&str> {
+    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
         self.headers.iter().filter(|(own, _)| own == name).map(|(_, value)| value.as_str()).collect()
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.body.clone()).unwrap()
     }
 
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
     /// The `Set-Cookie` of this cookie.
-    pub fn set_cookie(&self, name: &str) -> Option<&str> {
+    pub(crate) fn set_cookie(&self, name: &str) -> Option<&str> {
         let begin = format!("{name}=");
         self.all("set-cookie").into_iter().find(|text| text.starts_with(&begin))
     }
 
     /// The stable code of a problem, whose shape is checked on the way (RFC 9457).
-    pub fn problem(&self) -> String {
+    pub(crate) fn problem(&self) -> String {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{}", self.text());
         let problem = self.json();
         assert_eq!(problem["status"], self.status);
@@ -56,39 +56,41 @@ impl Answer {
         kind.strip_prefix("tag:gateward,2026:problem/").unwrap().to_owned()
     }
 
-    /// The form token on a page.
-    pub fn token(&self) -> String {
+    /// The token of the form on this page that leads to `action`.
+    pub(crate) fn token(&self, action: &str) -> String {
         let html = self.text();
-        let (_, rest) = html.split_once("name=\"csrf\" value=\"").expect("a form token");
+        let begin = format!("action=\"{action}\"");
+        let (_, form) = html.split_once(&begin).unwrap_or_else(|| panic!("no form to {action} in {html}"));
+        let (_, rest) = form.split_once("name=\"csrf\" value=\"").expect("a form token");
         rest.split_once('"').unwrap().0.to_owned()
     }
 
-    pub fn expect(self, status: u16) -> Answer {
+    pub(crate) fn expect(self, status: u16) -> Answer {
         assert_eq!(self.status, status, "{:?}\n{}", self.headers, String::from_utf8_lossy(&self.body));
         self
     }
 }
 
 /// One connection.
-pub struct Wire {
+pub(crate) struct Wire {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
 impl Wire {
-    pub async fn connect(to: SocketAddr) -> Wire {
+    pub(crate) async fn connect(to: SocketAddr) -> Wire {
         Wire { stream: TcpStream::connect(to).await.unwrap(), buffer: Vec::new() }
     }
 
     /// The same from another loopback address.
-    pub async fn connect_from(from: IpAddr, to: SocketAddr) -> Wire {
+    pub(crate) async fn connect_from(from: IpAddr, to: SocketAddr) -> Wire {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind(SocketAddr::new(from, 0)).unwrap();
         Wire { stream: socket.connect(to).await.unwrap(), buffer: Vec::new() }
     }
 
     /// Sends bytes; a server that has closed already has nothing against it.
-    pub async fn send(&mut self, bytes: &[u8]) {
+    pub(crate) async fn send(&mut self, bytes: &[u8]) {
         let _maybe_closed = self.stream.write_all(bytes).await;
     }
 
@@ -106,7 +108,7 @@ impl Wire {
     }
 
     /// The next answer; `None` when the connection ends without one. `bodiless` for answers to `HEAD`.
-    pub async fn answer(&mut self, bodiless: bool) -> Option<Answer> {
+    pub(crate) async fn answer(&mut self, bodiless: bool) -> Option<Answer> {
         let end = loop {
             match self.buffer.windows(4).position(|four| four == b"\r\n\r\n") {
                 Some(end) => break end + 4,
@@ -164,49 +166,55 @@ impl Wire {
     }
 
     /// Waits until the server closes the connection; what it still sent is dropped.
-    pub async fn closed(&mut self) {
+    pub(crate) async fn closed(&mut self) {
         while self.more().await {}
     }
 }
 
 /// Somebody with a browser: an address, a jar of cookies, and a name for the program.
 #[derive(Clone)]
-pub struct Browser {
-    pub to: SocketAddr,
-    pub from: Option<IpAddr>,
-    pub jar: Vec<(String, String)>,
+pub(crate) struct Browser {
+    pub(crate) to: SocketAddr,
+    pub(crate) from: Option<IpAddr>,
+    pub(crate) jar: Vec<(String, String)>,
     /// Sent with every request.
-    pub headers: Vec<(String, String)>,
+    pub(crate) headers: Vec<(String, String)>,
 }
 
 impl Browser {
-    pub fn new(to: SocketAddr) -> Browser {
+    pub(crate) fn new(to: SocketAddr) -> Browser {
         let agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
         Browser { to, from: None, jar: Vec::new(), headers: vec![("User-Agent".into(), agent.into())] }
     }
 
     /// The same browser with one more header in every request.
-    pub fn with(&self, name: &str, value: &str) -> Browser {
+    pub(crate) fn with(&self, name: &str, value: &str) -> Browser {
         let mut other = self.clone();
         other.headers.push((name.into(), value.into()));
         other
     }
 
-    pub fn cookie(&self, name: &str) -> Option<String> {
+    pub(crate) fn cookie(&self, name: &str) -> Option<String> {
         self.jar.iter().find(|(own, _)| own == name).map(|(_, value)| value.clone())
     }
 
     /// The session secret in the jar.
-    pub fn secret(&self) -> String {
+    pub(crate) fn secret(&self) -> String {
         self.cookie("gateward").expect("a session cookie")
     }
 
-    pub fn set(&mut self, name: &str, value: &str) {
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.jar.retain(|(own, _)| own != name);
         self.jar.push((name.into(), value.into()));
     }
 
-    pub async fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    pub(crate) async fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.to);
         let cookies: Vec<String> = self.jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
         if !cookies.is_empty() {
@@ -241,43 +249,43 @@ impl Browser {
         }
     }
 
-    pub async fn get(&mut self, path: &str) -> Answer {
+    pub(crate) async fn get(&mut self, path: &str) -> Answer {
         self.send("GET", path, &[], b"").await
     }
 
     /// The same with headers.
-    pub async fn get_with(&mut self, path: &str, headers: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn get_with(&mut self, path: &str, headers: &[(&str, &str)]) -> Answer {
         self.send("GET", path, headers, b"").await
     }
 
-    pub async fn json(&mut self, method: &str, path: &str, value: &Value) -> Answer {
+    pub(crate) async fn json(&mut self, method: &str, path: &str, value: &Value) -> Answer {
         let body = value.to_string();
         self.send(method, path, &[("Content-Type", "application/json")], body.as_bytes()).await
     }
 
-    pub async fn delete(&mut self, path: &str) -> Answer {
+    pub(crate) async fn delete(&mut self, path: &str) -> Answer {
         self.send("DELETE", path, &[], b"").await
     }
 
     /// Sends a form with exactly these fields.
-    pub async fn form(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn form(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let headers = [("Content-Type", "application/x-www-form-urlencoded")];
         self.send("POST", path, &headers, encode(fields).as_bytes()).await
     }
 
     /// Loads the page, and sends its form with its token to `action`.
-    pub async fn fill(&mut self, page: &str, action: &str, fields: &[(&str, &str)]) -> Answer {
-        let token = self.get(page).await.expect(200).token();
+    pub(crate) async fn fill(&mut self, page: &str, action: &str, fields: &[(&str, &str)]) -> Answer {
+        let token = self.get(page).await.expect(200).token(action);
         let fields: Vec<_> = [("csrf", token.as_str())].into_iter().chain(fields.iter().copied()).collect();
         self.form(action, &fields).await
     }
 
-    pub async fn log_in(&mut self, name: &str, password: &str) -> Answer {
+    pub(crate) async fn log_in(&mut self, name: &str, password: &str) -> Answer {
         self.json("POST", "/api/v1/login", &serde_json::json!({"username": name, "password": password})).await
     }
 
     /// Whether the session in the jar lives.
-    pub async fn is_signed_in(&mut self) -> bool {
+    pub(crate) async fn is_signed_in(&mut self) -> bool {
         let mut copy = self.clone();
         match copy.get("/api/v1/session").await.status {
             200 => true,
@@ -288,6 +296,6 @@ impl Browser {
 }
 
 /// `application/x-www-form-urlencoded`.
-pub fn encode(fields: &[(&str, &str)]) -> String {
+pub(crate) fn encode(fields: &[(&str, &str)]) -> String {
     url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
 }

@@ -45,14 +45,13 @@ impl Plan<'_> {
 
 /// The running installation. What is dropped first ends first.
 pub struct Site {
-    /// The proxy.
-    pub proxy: Running,
+    _proxy: Running,
     pub gateward: Gateward,
     pub app: App,
     pub client: Client,
     /// Where the proxy listens.
     pub port: u16,
-    pub directory: TempDir,
+    _directory: TempDir,
 }
 
 impl Site {
@@ -88,7 +87,7 @@ impl Site {
             (reply.status == 200).then_some(client)
         })
         .await;
-        Site { proxy: running, gateward, app, client, port, directory }
+        Site { _proxy: running, gateward, app, client, port, _directory: directory }
     }
 
     /// A host below `example.test`, with the proxy's port.

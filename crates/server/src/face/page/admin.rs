@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{Page, SessionRow};
 
-/// `/admin/people`: a search by `GET` with `q`, and one page of the result.
+/// `/admin`: a search by `GET` with `q`, and one page of the result.
 #[derive(Clone, Debug, Serialize)]
 pub struct PeoplePage {
     /// What is searched for; empty shows everybody.

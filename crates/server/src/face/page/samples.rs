@@ -261,7 +261,7 @@ fn admin() -> Vec<Sample> {
             row("p3", "éva", "", &[], None),
             row("p4", "konrad", "Konrad Zuse", &["builders"], Some(0)),
         ],
-        next: Some(text("/admin/people?after=p4&q=")),
+        next: Some(text("/admin?after=p4&q=")),
     };
     let none = PeoplePage { people: Vec::new(), next: None, ..people.clone() };
     let not_found = PeoplePage { query: text("nobody"), ..none.clone() };
