@@ -21,14 +21,15 @@ impl Clock for SystemClock {
     }
 }
 
-/// The system's cryptographically secure randomness.
+/// The system's cryptographically secure randomness: asked of the kernel, which costs no start-up time, where a
+/// library's own generator first gathers jitter for some fifty milliseconds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
     fn fill(&self, bytes: &mut [u8]) {
         // Without randomness every secret would be guessable: better no process than such a one.
-        if aws_lc_rs::rand::fill(bytes).is_err() {
+        if getrandom::fill(bytes).is_err() {
             std::process::abort();
         }
     }

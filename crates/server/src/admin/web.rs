@@ -45,7 +45,7 @@ fn person_row(person: &Person, sessions: usize) -> PersonRow {
     PersonRow {
         id: person.id.to_string(),
         username: person.name.to_string(),
-        display_name: person.shown_name().to_owned(),
+        display_name: person.display_name.clone().unwrap_or_default(),
         email: person.email.as_ref().map(ToString::to_string),
         groups: person.groups.clone(),
         disabled: person.disabled,
@@ -75,7 +75,7 @@ async fn show(visit: &Visit, notice: Option<PersonNotice>, reset_link: Option<St
         now: visit.now.micros(),
         id: person.id.to_string(),
         username: person.name.to_string(),
-        display_name: person.shown_name().to_owned(),
+        display_name: person.display_name.clone().unwrap_or_default(),
         email: person.email.as_ref().map(ToString::to_string),
         groups: person.groups.clone(),
         disabled: person.disabled,

@@ -83,7 +83,7 @@ fn forbidden(
     let base = app.origin.clone();
     let back: String = url::form_urlencoded::byte_serialize(question.url().as_bytes()).collect();
     let page = ForbiddenPage {
-        display_name: known.person().shown_name().to_owned(),
+        display_name: known.person().display_name.clone().unwrap_or_default(),
         username: known.person().name.to_string(),
         host: question.authority(),
         path: question.target().raw().to_owned(),

@@ -235,7 +235,7 @@ pub async fn logout_page(visit: Visit) -> Answer {
     let Some(person) = visit.person() else { return answer::page(&visit, &SignedOutPage {}) };
     let page = LogoutPage {
         csrf: visit.token("logout"),
-        display_name: person.shown_name().to_owned(),
+        display_name: person.display_name.clone().unwrap_or_default(),
         username: person.name.to_string(),
         return_to: visit.query.get("return_to").map(str::to_owned),
     };

@@ -62,6 +62,8 @@ impl Browser {
         let client =
             client.unwrap_or_else(|error| panic!("Chromium does not start: {error}\n{}", driver.said()));
         let browser = Browser { client, _driver: driver, profile };
+        // Scroll bars over the page, as telephones have them, take nothing of its width.
+        browser.devtools("Emulation.setScrollbarsHidden", json!({ "hidden": true })).await;
         browser.size(1280, 900).await;
         browser
     }
@@ -125,8 +127,15 @@ impl Browser {
         field.send_keys(text).await.unwrap();
     }
 
-    /// Clicks.
+    /// Clicks what leads to another page or sends a form, and waits until this page is gone.
     pub async fn click(&self, selector: &str) {
+        let before = self.find("html").await;
+        self.tap(selector).await;
+        until("the page is left", async || before.tag_name().await.is_err().then_some(())).await;
+    }
+
+    /// Clicks what changes something on this page.
+    pub async fn tap(&self, selector: &str) {
         self.find(selector).await.click().await.unwrap();
     }
 

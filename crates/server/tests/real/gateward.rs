@@ -41,12 +41,16 @@ impl Gateward {
 
     /// Starts it and waits until it is ready.
     pub async fn start(&mut self) {
+        self.start_for(&Client::plain(self.listen)).await;
+    }
+
+    /// The same, where this client is needed to ask it.
+    pub async fn start_for(&mut self, client: &Client) {
         let running = self.running.insert(Running::start(
             "gateward",
             command(Path::new(env!("CARGO_BIN_EXE_gateward")), &self.directory),
             &self.directory,
         ));
-        let client = Client::plain(self.listen);
         until("gateward is ready", async || {
             running.must_live();
             let reply = client.try_send(&Ask::new("GET", "localhost", "/readyz")).await;
@@ -59,6 +63,11 @@ impl Gateward {
     pub fn stop(&mut self) {
         let mut running = self.running.take().expect("it runs");
         assert!(running.stop(), "gateward does not end when asked to:\n{}", running.said());
+    }
+
+    /// Ends it without a warning (SIGKILL).
+    pub fn kill(&mut self) {
+        self.running.take().expect("it runs").kill();
     }
 
     /// What it said so far.

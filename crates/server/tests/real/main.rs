@@ -24,3 +24,4 @@ mod haproxy;
 mod machine;
 mod nginx;
 mod site;
+mod tls;

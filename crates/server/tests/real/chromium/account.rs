@@ -89,10 +89,10 @@ async fn meter(browser: &Browser) {
     browser.fill("#password", OTHER).await;
     browser.find("#password-strength.strength-4").await;
     assert_eq!(browser.text("#password-strength .strength-words").await, "Very good");
-    browser.click(".reveal[aria-controls=password]").await;
+    browser.tap(".reveal[aria-controls=password]").await;
     assert_eq!(browser.find("#password").await.attr("type").await.unwrap().as_deref(), Some("text"));
     browser.look("account-strength").await;
-    browser.click(".reveal[aria-controls=password]").await;
+    browser.tap(".reveal[aria-controls=password]").await;
     assert_eq!(browser.run("return document.querySelector('#password').type").await, json!("password"));
 }
 
