@@ -97,7 +97,7 @@ impl KvPeople {
         Ok(id)
     }
 
-    /// Keeps a person out, or lets them in again. Their sessions are dead while they are kept out.
+    /// Keeps a person out, or lets them in again. Keeping out ends all they have open; letting in brings nothing back.
     pub async fn set_disabled(
         &self,
         name: &str,
@@ -105,7 +105,10 @@ impl KvPeople {
         now: Moment,
     ) -> Result<(), gateward_kernel::ports::Fault> {
         let id = self.know(name, now).await?;
-        let decide = |account: &Account| Decision::Write(Account { disabled, ..account.clone() }, ());
+        let decide = |account: &Account| {
+            let valid_from = if disabled { account.valid_from.max(now) } else { account.valid_from };
+            Decision::Write(Account { disabled, valid_from, ..account.clone() }, ())
+        };
         self.accounts.change(id, now, decide).await.map(|_| ())
     }
 }

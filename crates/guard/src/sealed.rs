@@ -33,7 +33,7 @@ impl SealedCookies {
     /// A `Set-Cookie` whose value can be read but not changed. An error when it would be too large for browsers.
     pub fn signed(&self, spec: &CookieSpec, value: &[u8]) -> Result<HeaderValue, CookieProblem> {
         let tag: [u8; TAG] = self.sign.short_tag(&[spec.name().as_bytes(), value]);
-        set(spec, [value, &tag].concat())
+        set(spec, &[value, &tag].concat())
     }
 
     /// The value of a signed cookie; `None` when there is no such cookie.
@@ -57,7 +57,7 @@ impl SealedCookies {
         value: &[u8],
         entropy: &dyn Entropy,
     ) -> Result<HeaderValue, CookieProblem> {
-        set(spec, self.seal.seal(entropy, spec.name().as_bytes(), value))
+        set(spec, &self.seal.seal(entropy, spec.name().as_bytes(), value))
     }
 
     /// The value of a sealed cookie; `None` when there is no such cookie.
@@ -71,8 +71,8 @@ impl SealedCookies {
     }
 }
 
-fn set(spec: &CookieSpec, body: Vec<u8>) -> Result<HeaderValue, CookieProblem> {
-    spec.set(&BASE64URL_NOPAD.encode(&body), None)
+fn set(spec: &CookieSpec, body: &[u8]) -> Result<HeaderValue, CookieProblem> {
+    spec.set(&BASE64URL_NOPAD.encode(body), None)
 }
 
 fn decoded(headers: &HeaderMap, spec: &CookieSpec) -> Result<Option<Vec<u8>>, CookieNotOurs> {

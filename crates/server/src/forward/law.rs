@@ -4,10 +4,10 @@
 //! networks matches everything. A listed host without a matching rule is denied. A path that can be read in several ways is
 //! judged in each of them, and the strictest verdict counts.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 
 use gateward_kernel::person::Person;
+use hashbrown::HashMap;
 use ipnet::IpNet;
 
 use super::question::Question;

@@ -131,7 +131,8 @@ async fn rehash(visit: &Visit, given: &Credentials<'_>, person: &Person) {
     }
 }
 
-fn known_device(visit: &Visit, person: &Person) -> Option<(gateward_kernel::id::PersonId, [u8; 16])> {
+/// The device of this visit, if it has signed this person in before.
+pub fn known_device(visit: &Visit, person: &Person) -> Option<(gateward_kernel::id::PersonId, [u8; 16])> {
     visit.app.throttle.known_device(device_cookie(visit)?, person.id)
 }
 

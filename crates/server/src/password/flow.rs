@@ -83,7 +83,9 @@ pub async fn change_own(
 async fn prove_current(visit: &Visit, person: &Person, current: &str) -> Result<(), NotSet> {
     let wrong = || NotSet::Problem(Problem::CurrentPasswordWrong);
     let login = Login::Name(person.name.key().to_owned());
-    let counted = match visit.app.throttle.attempt(&login, None, visit.client, visit.now).await {
+    // Strangers who exhaust the account do not keep its owner from changing the password.
+    let device = crate::login::flow::known_device(visit, person);
+    let counted = match visit.app.throttle.attempt(&login, device, visit.client, visit.now).await {
         Err(Failure::Refusal(Refusal::Throttled(_))) => return Err(NotSet::Problem(Problem::Throttled)),
         other => other?,
     };

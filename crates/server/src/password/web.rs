@@ -10,6 +10,7 @@ use super::reset::Code;
 use crate::face::answer::{self, Answer};
 use crate::face::page::{PasswordLimits, Problem, ResetForm, ResetPage};
 use crate::face::visit::Visit;
+use crate::session::web::clear_cookie;
 
 /// `GET /reset`
 pub async fn page(visit: Visit) -> Answer {
@@ -29,13 +30,24 @@ pub async fn page(visit: Visit) -> Answer {
 }
 
 /// `POST /reset`
-pub async fn submit(visit: Visit) -> Answer {
+pub async fn submit(mut visit: Visit) -> Answer {
     let (code, form) = (visit.form.text("code"), &visit.form);
     match flow::redeem(&visit, code, form.text("password"), form.text("password_again")).await {
+        Ok(person) if visit.person().is_some_and(|own| own.id == person) => {
+            // The session in this browser has ended with all the others.
+            visit.living = None;
+            let mut response = answer::page(&visit, &ResetPage::Done)?;
+            clear_cookie(&visit, &mut response);
+            Ok(response)
+        }
         Ok(_) => answer::page(&visit, &ResetPage::Done),
         Err(NotSet::Problem(Problem::CodeInvalid)) => ask_again(&visit),
         Err(NotSet::Problem(problem)) => {
-            let page = choose(&visit, code, None, vec![problem]);
+            let person = match Code::read(code) {
+                Some(code) => flow::living_code(&visit, &code).await?,
+                None => None,
+            };
+            let page = choose(&visit, code, person.map(|person| person.name.to_string()), vec![problem]);
             answer::page_with(&visit, StatusCode::UNPROCESSABLE_ENTITY, &page)
         }
         Err(NotSet::Failure(failure)) => Err(failure),

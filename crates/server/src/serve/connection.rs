@@ -1,27 +1,31 @@
 //! One connection: TLS when it is on, HTTP/1.1 or HTTP/2, and limits on head, time and idleness.
 
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_util::task::AtomicWaker;
 use http::Response;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::Watcher;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 use super::Front;
 use crate::config::Limits;
 use crate::face::payload::Payload;
+
+/// How many headers hyper takes when it is not told.
+const HYPERS_OWN_HEADERS: usize = 100;
 
 /// Serves one connection to its end.
 pub(super) async fn serve_connection(
@@ -30,13 +34,13 @@ pub(super) async fn serve_connection(
     peer: SocketAddr,
     tls: Option<TlsAcceptor>,
     limits: &Limits,
-    watcher: Watcher,
+    stopping: watch::Receiver<bool>,
 ) {
     match tls {
-        None => serve_stream(front, stream, peer, limits, watcher).await,
+        None => serve_stream(front, stream, peer, limits, stopping).await,
         Some(acceptor) => {
             match tokio::time::timeout(limits.header_time.duration(), acceptor.accept(stream)).await {
-                Ok(Ok(stream)) => serve_stream(front, stream, peer, limits, watcher).await,
+                Ok(Ok(stream)) => serve_stream(front, stream, peer, limits, stopping).await,
                 Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS connection"),
                 Err(_) => tracing::debug!(%peer, "the TLS handshake took too long"),
             }
@@ -44,12 +48,17 @@ pub(super) async fn serve_connection(
     }
 }
 
-async fn serve_stream<S>(front: Front, stream: S, peer: SocketAddr, limits: &Limits, watcher: Watcher)
-where
+async fn serve_stream<S>(
+    front: Front,
+    stream: S,
+    peer: SocketAddr,
+    limits: &Limits,
+    stopping: watch::Receiver<bool>,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let use_of = Arc::new(Use::default());
-    let during = use_of.clone();
+    let used = Arc::new(Use { order: AtomicU8::new(GO_ON), ..Use::default() });
+    let during = used.clone();
     let request_time = limits.request_time.duration();
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         if let Some(response) = front.answer_at_once(&request, peer) {
@@ -67,12 +76,12 @@ where
         }))
     });
     let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.idle_time.duration().max(limits.header_time.duration()))
-        .max_headers(limits.headers as usize)
-        .max_buf_size(limits.header.as_usize().max(8192));
+    // The minder looks after slow heads: a timer for each request would cost more than the request.
+    builder.http1().header_read_timeout(None).max_buf_size(limits.header.as_usize().max(8192));
+    if limits.headers as usize != HYPERS_OWN_HEADERS {
+        // Said only where it differs: with a number of its own hyper allocates for each request.
+        builder.http1().max_headers(limits.headers as usize);
+    }
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -80,18 +89,27 @@ where
         .max_concurrent_streams(128)
         .keep_alive_interval(Duration::from_secs(20))
         .keep_alive_timeout(Duration::from_secs(20));
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
-    let connection = watcher.watch(connection.into_owned());
-    tokio::pin!(connection);
-    let idle = use_of.unused_for(limits.header_time.duration(), limits.idle_time.duration());
-    tokio::select! {
-        result = &mut connection => {
-            if let Err(error) = result {
-                tracing::debug!(%peer, %error, "a connection broke off");
+    let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+    let minder =
+        tokio::spawn(used.clone().mind(limits.header_time.duration(), limits.idle_time.duration(), stopping));
+    let mut connection = std::pin::pin!(connection);
+    let mut finishing = false;
+    let ended = poll_fn(|context| {
+        used.waker.register(context.waker());
+        match used.order.load(Ordering::Acquire) {
+            CLOSE => return Poll::Ready(Ok(())),
+            FINISH if !finishing => {
+                finishing = true;
+                connection.as_mut().graceful_shutdown();
             }
+            _ => {}
         }
-        () = idle => tracing::debug!(%peer, "a connection without requests was closed"),
+        connection.as_mut().poll(context)
+    });
+    if let Err(error) = ended.await {
+        tracing::debug!(%peer, %error, "a connection broke off");
     }
+    minder.abort();
 }
 
 /// An answer that is there already, or one that is waited for.
@@ -114,11 +132,21 @@ impl Future for Answering {
     }
 }
 
-/// Whether a connection is in use, and how often it was.
+/// What the minder wants of a connection: go on, finish what was begun, or close at once.
+const GO_ON: u8 = 0;
+const FINISH: u8 = 1;
+const CLOSE: u8 = 2;
+
+/// So many looks within the time after which an unused connection is closed: it is closed at most one look late.
+const LOOKS: u32 = 4;
+
+/// Whether a connection is in use, how often it was, and what is wanted of it.
 #[derive(Default)]
 struct Use {
     running: AtomicI64,
     begun: AtomicI64,
+    order: AtomicU8,
+    waker: AtomicWaker,
 }
 
 struct Busy(Arc<Use>);
@@ -130,18 +158,27 @@ impl Use {
         Busy(self.clone())
     }
 
-    /// Returns when the connection had no request for `idle`, or none at all within `first`.
-    async fn unused_for(&self, first: Duration, idle: Duration) {
-        let mut seen = 0;
-        let mut patience = first;
+    fn order(&self, order: u8) {
+        self.order.store(order, Ordering::Release);
+        self.waker.wake();
+    }
+
+    /// Watches beside the connection, so that its requests pay nothing for it: closes it when it had no request for
+    /// `idle`, or none at all within `first`, and lets it finish when the program is stopping.
+    async fn mind(self: Arc<Self>, first: Duration, idle: Duration, mut stopping: watch::Receiver<bool>) {
+        let (mut seen, mut quiet, mut pause) = (0, LOOKS - 1, first);
         loop {
-            tokio::time::sleep(patience).await;
-            let begun = self.begun.load(Ordering::Acquire);
-            if self.running.load(Ordering::Acquire) == 0 && begun == seen {
-                return;
+            tokio::select! {
+                _ = stopping.wait_for(|stopping| *stopping) => return self.order(FINISH),
+                () = tokio::time::sleep(pause) => {}
             }
-            seen = begun;
-            patience = idle;
+            let begun = self.begun.load(Ordering::Acquire);
+            let used = begun != seen || self.running.load(Ordering::Acquire) > 0;
+            quiet = if used { 0 } else { quiet + 1 };
+            if quiet == LOOKS {
+                return self.order(CLOSE);
+            }
+            (seen, pause) = (begun, idle / LOOKS);
         }
     }
 }

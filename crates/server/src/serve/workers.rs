@@ -5,11 +5,10 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
+use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use super::connection::serve_connection;
@@ -72,26 +71,31 @@ impl Workers {
     }
 }
 
-async fn work(front: Front, mut connections: mpsc::UnboundedReceiver<Accepted>) {
-    let graceful = GracefulShutdown::new();
+async fn work(front: Front, mut inbox: mpsc::UnboundedReceiver<Accepted>) {
     let limits = Arc::new(front.app.settings.limits.clone());
-    while let Some(Accepted { stream, peer, tls, place, counted }) = connections.recv().await {
+    let (stop, stopping) = watch::channel(false);
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = inbox.recv() => accepted,
+            // Those that have ended are forgotten as they end.
+            Some(_) = connections.join_next() => continue,
+        };
+        let Some(Accepted { stream, peer, tls, place, counted }) = accepted else { break };
         match TcpStream::from_std(stream) {
             Ok(stream) => {
-                let (front, limits, watcher) = (front.clone(), limits.clone(), graceful.watcher());
-                tokio::spawn(async move {
-                    serve_connection(front, stream, peer, tls, &limits, watcher).await;
+                let (front, limits, stopping) = (front.clone(), limits.clone(), stopping.clone());
+                connections.spawn(async move {
+                    serve_connection(front, stream, peer, tls, &limits, stopping).await;
                     drop((place, counted));
                 });
             }
             Err(error) => tracing::warn!(%error, "a connection could not be taken over"),
         }
     }
-    finish(graceful, limits.shutdown_time.duration()).await;
-}
-
-async fn finish(graceful: GracefulShutdown, patience: Duration) {
-    if tokio::time::timeout(patience, graceful.shutdown()).await.is_err() {
+    stop.send_replace(true);
+    let finished = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(limits.shutdown_time.duration(), finished).await.is_err() {
         tracing::warn!("some requests were not finished in time");
     }
 }

@@ -109,7 +109,13 @@ async fn no_secret_is_written_down_anywhere() {
     canaries.text("the set-up code", &code);
     let mut admin = house.browser();
     let token = admin.get(&format!("/setup?code={code}")).await.expect(200).token("/setup");
-    let fields = [("csrf", token.as_str()), ("code", &code), ("username", "root"), ("password", first), ("password_again", first)];
+    let fields = [
+        ("csrf", token.as_str()),
+        ("code", &code),
+        ("username", "root"),
+        ("password", first),
+        ("password_again", first),
+    ];
     answers.push(admin.form("/setup", &fields).await.expect(303));
     answers.push(admin.form("/setup", &fields).await);
     answers.push(admin.get(&format!("/setup?code={code}")).await.expect(403));
@@ -126,7 +132,9 @@ async fn no_secret_is_written_down_anywhere() {
     canaries.text("a bearer secret", &bearer);
     let mut by_header = house.browser().with("Authorization", &format!("Bearer {bearer}"));
     answers.push(by_header.get("/api/v1/session").await.expect(200));
-    answers.push(by_header.with("Authorization", &format!("Bearer {bearer}")).get("/api/v1/session").await.expect(400));
+    answers.push(
+        by_header.with("Authorization", &format!("Bearer {bearer}")).get("/api/v1/session").await.expect(400),
+    );
     answers.push(ann.with("Authorization", &format!("Bearer {bearer}")).get("/account").await.expect(400));
     answers.push(ann.get(&format!("/nowhere?gateward_session={}", ann.secret())).await.expect(404));
     answers.push(ann.get(&format!("/forward-auth?gateward_session={}", ann.secret())).await);
@@ -142,7 +150,9 @@ async fn no_secret_is_written_down_anywhere() {
     // Passwords: wrong, changed, reset, and at the wrong place.
     for _ in 0..5 {
         answers.push(house.browser().log_in("root", wrong).await);
-        answers.push(house.browser().fill("/login", "/login", &[("username", "root"), ("password", wrong)]).await);
+        answers.push(
+            house.browser().fill("/login", "/login", &[("username", "root"), ("password", wrong)]).await,
+        );
     }
     for fields in [
         [("current_password", wrong), ("password", new), ("password_again", new)],
@@ -162,7 +172,13 @@ async fn no_secret_is_written_down_anywhere() {
     ] {
         answers.push(house.browser().json("POST", "/api/v1/login", &body).await.expect(400));
     }
-    answers.push(house.browser().json("POST", "/api/v1/password/strength", &json!({"password": misplaced})).await.expect(200));
+    answers.push(
+        house
+            .browser()
+            .json("POST", "/api/v1/password/strength", &json!({"password": misplaced}))
+            .await
+            .expect(200),
+    );
     answers.push(house.browser().log_in(as_name, wrong).await.expect(401));
     let id = house.stored("ann").await.id;
     let code = issue_reset(app, id, house.now()).await.unwrap().text().to_string();
@@ -206,7 +222,11 @@ async fn whatever_is_written_into_a_field_stays_on_one_line() {
     house.person("ann").await;
     let odd = "odd\r\nlevel=ERROR forged\u{1b}[31mred\u{9b}31m\u{2028}\u{0}\u{85}";
     house.browser().log_in(odd, odd).await.expect(401);
-    house.browser().fill("/login", "/login", &[("username", odd), ("password", odd), ("return_to", odd)]).await.expect(401);
+    house
+        .browser()
+        .fill("/login", "/login", &[("username", odd), ("password", odd), ("return_to", odd)])
+        .await
+        .expect(401);
     house.browser().get("/odd%0d%0aforged%1b[31m?a=%0d%0aforged&a=%1b").await.expect(404);
     house.browser().get("/login?a=%0d%0aforged%1b&%61=%1b").await.expect(400);
     house.browser().get("/login?%0d%0aforged%1b[31m&%0d%0aforged%1b[31m").await.expect(400);
@@ -215,11 +235,14 @@ async fn whatever_is_written_into_a_field_stays_on_one_line() {
     browser.headers = vec![("User-Agent".into(), "odd\u{9b}31m\u{85}\u{2028}forged".into())];
     browser.log_in("ann", PASSWORD).await.expect(200);
     browser.get_with("/account", &[("X-Forwarded-For", "odd\u{9b}31m")]).await.expect(400);
-    browser.get_with("/forward-auth", &[("X-Original-URL", "odd\u{9b}31m"), ("X-Original-Method", "G\u{9b}")]).await;
+    browser
+        .get_with("/forward-auth", &[("X-Original-URL", "odd\u{9b}31m"), ("X-Original-Method", "G\u{9b}")])
+        .await;
     let events = EventQuery { limit: 100, ..EventQuery::default() };
     assert!(!house.app.directory().events(&events).await.unwrap().is_empty());
     for line in LOG.text().lines() {
-        let read: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
+        let read: serde_json::Value =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
         assert!(read["timestamp"].is_string() && read["level"].is_string(), "{line}");
         assert!(!line.bytes().any(|byte| byte < 0x20 || byte == 0x7f), "{line:?}");
     }

@@ -10,6 +10,7 @@
 )]
 
 mod house;
+mod machine;
 mod wire;
 
 mod answers;

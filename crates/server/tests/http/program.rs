@@ -1,158 +1,12 @@
 //! The real binary in a process of its own: first and later starts, what it refuses to start with, and its ends.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
-
-use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
 
 use crate::house::PASSWORD;
+use crate::machine::{Machine, snapshot};
 use crate::wire::{Browser, Wire};
-
-/// A machine: an empty working directory, and nothing in the environment.
-pub(crate) struct Machine {
-    pub(crate) folder: TempDir,
-    /// Settings that every command gets.
-    variables: Vec<(&'static str, String)>,
-}
-
-impl Machine {
-    pub(crate) fn new() -> Machine {
-        let cheap = [("GATEWARD_PASSWORDS__MEMORY", "8MiB"), ("GATEWARD_PASSWORDS__ITERATIONS", "1")];
-        let variables = cheap.map(|(name, value)| (name, value.to_owned())).into();
-        Machine { folder: TempDir::new().unwrap(), variables }
-    }
-
-    pub(crate) fn set(&mut self, name: &'static str, value: &str) {
-        self.variables.retain(|(own, _)| *own != name);
-        self.variables.push((name, value.to_owned()));
-    }
-
-    pub(crate) fn data(&self) -> PathBuf {
-        self.folder.path().join("gateward-data")
-    }
-
-    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_gateward"));
-        command.args(arguments).env_clear().current_dir(self.folder.path()).stdin(Stdio::null()).kill_on_drop(true);
-        command.envs(self.variables.iter().map(|(name, value)| (*name, value.as_str())));
-        command
-    }
-
-    /// Runs a command to its end.
-    pub(crate) async fn run(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().await.unwrap()
-    }
-
-    /// Runs a command that must succeed with JSON on its output.
-    pub(crate) async fn json(&self, arguments: &[&str]) -> serde_json::Value {
-        let output = self.run(&[arguments, &["--json"]].concat()).await;
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout).unwrap()
-    }
-
-    /// Runs a command with a line on its standard input.
-    pub(crate) async fn run_with(&self, arguments: &[&str], line: &str) -> Output {
-        let file = self.folder.path().join("input");
-        std::fs::write(&file, format!("{line}\n")).unwrap();
-        let output = self.command(arguments).stdin(std::fs::File::open(&file).unwrap()).output().await.unwrap();
-        std::fs::remove_file(&file).unwrap();
-        output
-    }
-
-    pub(crate) async fn add(&self, arguments: &[&str]) {
-        let output = self.run_with(&[&["user", "add"], arguments, &["--password-stdin"]].concat(), PASSWORD).await;
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    }
-
-    /// Starts serving on a port of the system's choice.
-    pub(crate) async fn serve(&self) -> Running {
-        let log = std::fs::File::options().create(true).append(true).open(self.log_file()).unwrap();
-        let mut child = self
-            .command(&["--listen", "127.0.0.1:0"])
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let first = lines.next_line().await.unwrap().unwrap_or_else(|| panic!("{}", self.log()));
-        let rest = first.strip_prefix("gateward listens on ").unwrap_or_else(|| panic!("{first}"));
-        let address = rest.split(';').next().unwrap().parse().unwrap();
-        Running { child, lines, address }
-    }
-
-    fn log_file(&self) -> PathBuf {
-        self.folder.path().join("log")
-    }
-
-    /// What servers have written to standard error.
-    pub(crate) fn log(&self) -> String {
-        std::fs::read_to_string(self.log_file()).unwrap_or_default()
-    }
-}
-
-/// A server process.
-pub(crate) struct Running {
-    child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
-    pub(crate) address: SocketAddr,
-}
-
-impl Running {
-    pub(crate) fn browser(&self) -> Browser {
-        Browser::new(self.address)
-    }
-
-    async fn kill(mut self) {
-        self.child.kill().await.unwrap();
-    }
-
-    /// Tells it to end, as service managers do.
-    fn terminate(&self) {
-        let pid = self.child.id().unwrap().to_string();
-        let told = std::process::Command::new("sh").args(["-c", "kill -TERM \"$0\"", &pid]).status().unwrap();
-        assert!(told.success());
-    }
-
-    /// Waits for its end, and yields what it printed since it listens.
-    async fn ended(mut self) -> (std::process::ExitStatus, String) {
-        let mut text = String::new();
-        while let Some(line) = self.lines.next_line().await.unwrap() {
-            text.push_str(&line);
-            text.push('\n');
-        }
-        (self.child.wait().await.unwrap(), text)
-    }
-
-    pub(crate) async fn stop(self) -> String {
-        self.terminate();
-        let (status, text) = self.ended().await;
-        assert!(status.success(), "{status}: {text}");
-        text
-    }
-}
-
-/// Everything below a folder: names, permissions and contents.
-fn snapshot(folder: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
-    let mut found = BTreeMap::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).unwrap() {
-            let entry = entry.unwrap();
-            let (path, metadata) = (entry.path(), entry.metadata().unwrap());
-            let content = if metadata.is_dir() { Vec::new() } else { std::fs::read(&path).unwrap() };
-            found.insert(path.clone(), (metadata.permissions().mode(), content));
-            if metadata.is_dir() {
-                folders.push(path);
-            }
-        }
-    }
-    found
-}
 
 #[tokio::test]
 async fn the_first_start_prints_a_link_and_the_second_does_not() {
@@ -165,7 +19,10 @@ async fn the_first_start_prints_a_link_and_the_second_does_not() {
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
     assert_eq!(mode(&machine.data()), 0o700);
     let files = snapshot(&machine.data());
-    assert!(files.keys().any(|path| path.ends_with("gateward.db")) && files.keys().any(|path| path.ends_with("root.key")));
+    assert!(
+        files.keys().any(|path| path.ends_with("gateward.db"))
+            && files.keys().any(|path| path.ends_with("root.key"))
+    );
     for path in files.keys() {
         assert_eq!(mode(path), 0o600, "{}", path.display());
     }
@@ -220,53 +77,98 @@ async fn what_cannot_be_started_is_said_in_one_line_and_changes_nothing() {
     type Prepare = fn(&mut Machine) -> Vec<String>;
     let none: Prepare = |_| vec![];
     let cases: [(&str, Prepare, &[&str]); 11] = [
-        ("a data directory below a file", |machine| {
-            std::fs::write(machine.folder.path().join("file"), "x").unwrap();
-            vec!["--data".into(), "file/data".into()]
-        }, &["the data directory file/data"]),
-        ("a data directory that is a file", |machine| {
-            std::fs::write(machine.folder.path().join("file"), "x").unwrap();
-            vec!["--data".into(), "file".into()]
-        }, &["the data directory file is a file", "--data"]),
-        ("a newer database", |machine| {
-            let path = machine.data().join("gateward.db");
-            let mut bytes = std::fs::read(&path).unwrap();
-            // `PRAGMA user_version` (SQLite file format, §1.3.19).
-            bytes[60..64].copy_from_slice(&9999_u32.to_be_bytes());
-            std::fs::write(&path, bytes).unwrap();
-            vec![]
-        }, &["gateward.db", "newer"]),
-        ("no database", |machine| {
-            std::fs::write(machine.data().join("gateward.db"), "this is no database, but a long text about none".repeat(100)).unwrap();
-            vec![]
-        }, &["gateward.db", "backup"]),
-        ("a damaged database", |machine| {
-            let path = machine.data().join("gateward.db");
-            let mut bytes = std::fs::read(&path).unwrap();
-            bytes[100..].fill(0xa5);
-            std::fs::write(&path, bytes).unwrap();
-            vec![]
-        }, &["gateward.db", "backup"]),
-        ("a missing root key", |machine| {
-            std::fs::remove_file(machine.data().join("root.key")).unwrap();
-            vec![]
-        }, &["root.key", "backup"]),
-        ("a damaged root key", |machine| {
-            std::fs::write(machine.data().join("root.key"), "nonsense").unwrap();
-            vec![]
-        }, &["root.key", "64 hexadecimal digits"]),
-        ("a bad setting", |machine| {
-            machine.set("GATEWARD_SESSIONS__IDLE", "soon");
-            vec![]
-        }, &["GATEWARD_SESSIONS__IDLE", "sessions.idle", "soon"]),
-        ("an unknown key", |machine| {
-            std::fs::write(machine.folder.path().join("gateward.toml"), "[sessions]\nidel = \"5m\"\n").unwrap();
-            vec![]
-        }, &["gateward.toml:2", "sessions.idel", "sessions.idle"]),
-        ("an unknown variable", |machine| {
-            machine.set("GATEWARD_SESSION__IDLE", "5m");
-            vec![]
-        }, &["GATEWARD_SESSION__IDLE", "sessions.idle"]),
+        (
+            "a data directory below a file",
+            |machine| {
+                std::fs::write(machine.folder.path().join("file"), "x").unwrap();
+                vec!["--data".into(), "file/data".into()]
+            },
+            &["the data directory file/data"],
+        ),
+        (
+            "a data directory that is a file",
+            |machine| {
+                std::fs::write(machine.folder.path().join("file"), "x").unwrap();
+                vec!["--data".into(), "file".into()]
+            },
+            &["the data directory file is a file", "--data"],
+        ),
+        (
+            "a newer database",
+            |machine| {
+                let path = machine.data().join("gateward.db");
+                let mut bytes = std::fs::read(&path).unwrap();
+                // `PRAGMA user_version` (SQLite file format, §1.3.19).
+                bytes[60..64].copy_from_slice(&9999_u32.to_be_bytes());
+                std::fs::write(&path, bytes).unwrap();
+                vec![]
+            },
+            &["gateward.db", "newer"],
+        ),
+        (
+            "no database",
+            |machine| {
+                std::fs::write(
+                    machine.data().join("gateward.db"),
+                    "this is no database, but a long text about none".repeat(100),
+                )
+                .unwrap();
+                vec![]
+            },
+            &["gateward.db", "backup"],
+        ),
+        (
+            "a damaged database",
+            |machine| {
+                let path = machine.data().join("gateward.db");
+                let mut bytes = std::fs::read(&path).unwrap();
+                bytes[100..].fill(0xa5);
+                std::fs::write(&path, bytes).unwrap();
+                vec![]
+            },
+            &["gateward.db", "backup"],
+        ),
+        (
+            "a missing root key",
+            |machine| {
+                std::fs::remove_file(machine.data().join("root.key")).unwrap();
+                vec![]
+            },
+            &["root.key", "backup"],
+        ),
+        (
+            "a damaged root key",
+            |machine| {
+                std::fs::write(machine.data().join("root.key"), "nonsense").unwrap();
+                vec![]
+            },
+            &["root.key", "64 hexadecimal digits"],
+        ),
+        (
+            "a bad setting",
+            |machine| {
+                machine.set("GATEWARD_SESSIONS__IDLE", "soon");
+                vec![]
+            },
+            &["GATEWARD_SESSIONS__IDLE", "sessions.idle", "soon"],
+        ),
+        (
+            "an unknown key",
+            |machine| {
+                std::fs::write(machine.folder.path().join("gateward.toml"), "[sessions]\nidel = \"5m\"\n")
+                    .unwrap();
+                vec![]
+            },
+            &["gateward.toml:2", "sessions.idel", "sessions.idle"],
+        ),
+        (
+            "an unknown variable",
+            |machine| {
+                machine.set("GATEWARD_SESSION__IDLE", "5m");
+                vec![]
+            },
+            &["GATEWARD_SESSION__IDLE", "sessions.idle"],
+        ),
         ("plain http for everybody", none, &["public_url"]),
     ];
     for (what, prepare, wanted) in cases {
@@ -289,7 +191,9 @@ async fn what_cannot_be_started_is_said_in_one_line_and_changes_nothing() {
         assert!(output.stdout.is_empty(), "{what}");
         // The database's own side files come and go with every look at it.
         let lasting = |mut files: BTreeMap<PathBuf, (u32, Vec<u8>)>| {
-            files.retain(|path, _| !path.to_string_lossy().ends_with("-wal") && !path.to_string_lossy().ends_with("-shm"));
+            files.retain(|path, _| {
+                !path.to_string_lossy().ends_with("-wal") && !path.to_string_lossy().ends_with("-shm")
+            });
             files
         };
         assert!(lasting(before) == lasting(snapshot(machine.folder.path())), "{what}: nothing changed");
@@ -304,14 +208,19 @@ async fn a_taken_port_is_said_before_anything_is_made() {
     let output = machine.run(&["--listen", &address]).await;
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success());
-    assert_eq!(told, format!("gateward: {address} is taken by another program: end it, or choose another port with --listen\n"));
+    assert_eq!(
+        told,
+        format!(
+            "gateward: {address} is taken by another program: end it, or choose another port with --listen\n"
+        )
+    );
     assert!(!machine.data().exists());
 }
 
 #[tokio::test]
 async fn what_was_begun_is_finished_before_the_end() {
     let mut machine = Machine::new();
-    machine.set("GATEWARD_PASSWORDS__MEMORY", "64MiB");
+    machine.set("GATEWARD_PASSWORDS__MEMORY", "32MiB");
     machine.set("GATEWARD_PASSWORDS__ITERATIONS", "6");
     machine.set("GATEWARD_PASSWORDS__THREADS", "1");
     machine.add(&["ann"]).await;
@@ -365,7 +274,10 @@ async fn logs_are_one_line_an_event_in_both_formats_and_hold_no_secret() {
             assert!(!line.chars().any(char::is_control), "{line:?}");
             match format {
                 "json" => assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "{line}"),
-                _ => assert!(line.starts_with("20") && line.contains('Z'), "a line begins with its time: {line}"),
+                _ => assert!(
+                    line.starts_with("20") && line.contains('Z'),
+                    "a line begins with its time: {line}"
+                ),
             }
         }
     }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::house::{PASSWORD, within_a_second};
-use crate::program::Machine;
+use crate::machine::Machine;
 
 async fn refused(machine: &Machine, arguments: &[&str], line: Option<&str>) -> String {
     let output = match line {
@@ -26,15 +26,27 @@ async fn people_are_added_shown_changed_and_removed() {
     machine.add(&["root", "--admin"]).await;
     let shown = machine.json(&["user", "show", "ANN@example.org"]).await;
     assert_eq!(shown["username"], "ann");
-    assert_eq!((&shown["groups"], &shown["has_password"], &shown["disabled"]), (&json!(["staff"]), &json!(true), &json!(false)));
+    assert_eq!(
+        (&shown["groups"], &shown["has_password"], &shown["disabled"]),
+        (&json!(["staff"]), &json!(true), &json!(false))
+    );
     assert!(!shown.to_string().contains("argon2"), "nothing that opens something");
     let names = |list: serde_json::Value| -> Vec<String> {
-        list.as_array().unwrap().iter().map(|person| person["username"].as_str().unwrap().to_owned()).collect()
+        list.as_array()
+            .unwrap()
+            .iter()
+            .map(|person| person["username"].as_str().unwrap().to_owned())
+            .collect()
     };
     assert_eq!(names(machine.json(&["user", "list"]).await), ["ann", "root"]);
     assert_eq!(names(machine.json(&["user", "list", "--search", "ANN"]).await), ["ann"]);
-    let changed = machine.json(&["user", "change", "ann", "--rename", "anna", "--no-groups", "--group", "board", "--no-email"]).await;
-    assert_eq!((&changed["username"], &changed["groups"], &changed["email"]), (&json!("anna"), &json!(["board"]), &json!(null)));
+    let changed = machine
+        .json(&["user", "change", "ann", "--rename", "anna", "--no-groups", "--group", "board", "--no-email"])
+        .await;
+    assert_eq!(
+        (&changed["username"], &changed["groups"], &changed["email"]),
+        (&json!("anna"), &json!(["board"]), &json!(null))
+    );
 
     for (arguments, line, part) in [
         (&["user", "add", "ANNA", "--password-stdin"][..], Some(PASSWORD), "taken"),
@@ -73,11 +85,14 @@ async fn commands_take_effect_in_the_running_server_within_a_second() {
         browser
     };
     let (mut one, mut other) = (signed_in().await, signed_in().await);
-    let id = one.get("/api/v1/session").await.expect(200).json()["session"]["id"].as_str().unwrap().to_owned();
+    let id =
+        one.get("/api/v1/session").await.expect(200).json()["session"]["id"].as_str().unwrap().to_owned();
     let listed = machine.json(&["session", "list", "--user", "ann"]).await;
     assert_eq!(listed.as_array().unwrap().len(), 2);
     assert_eq!(machine.json(&["session", "list"]).await.as_array().unwrap().len(), 2);
-    assert!(listed.as_array().unwrap().iter().any(|session| session["id"] == id && session["username"] == "ann"));
+    assert!(
+        listed.as_array().unwrap().iter().any(|session| session["id"] == id && session["username"] == "ann")
+    );
     assert!(!listed.to_string().contains("gws1_"));
     assert_eq!(machine.json(&["session", "end", &id]).await, json!({"ended": 1}));
     within_a_second("session end ID", async || !one.is_signed_in().await).await;
@@ -85,7 +100,10 @@ async fn commands_take_effect_in_the_running_server_within_a_second() {
 
     let mut third = signed_in().await;
     assert_eq!(machine.json(&["session", "end", "--user", "ann"]).await, json!({"ended": 2}));
-    within_a_second("session end --user", async || !other.is_signed_in().await && !third.is_signed_in().await).await;
+    within_a_second("session end --user", async || {
+        !other.is_signed_in().await && !third.is_signed_in().await
+    })
+    .await;
 
     let mut browser = signed_in().await;
     assert_eq!(machine.json(&["user", "disable", "ann"]).await["disabled"], true);
@@ -93,7 +111,8 @@ async fn commands_take_effect_in_the_running_server_within_a_second() {
     server.browser().log_in("ann", PASSWORD).await.expect(401);
     refused(&machine, &["user", "reset", "ann"], None).await;
     assert_eq!(machine.json(&["user", "enable", "ann"]).await["disabled"], false);
-    within_a_second("user enable", async || server.browser().log_in("ann", PASSWORD).await.status == 200).await;
+    within_a_second("user enable", async || server.browser().log_in("ann", PASSWORD).await.status == 200)
+        .await;
 
     let mut browser = signed_in().await;
     let next = "granite walnut harbour";
@@ -132,7 +151,8 @@ async fn settings_doctor_and_proxies() {
         ("listen", "127.0.0.1:9", "--listen"),
         ("sessions.absolute", "24h", "default"),
     ] {
-        let line = text.lines().find(|line| line.starts_with(key)).unwrap_or_else(|| panic!("{key} in {text}"));
+        let line =
+            text.lines().find(|line| line.starts_with(key)).unwrap_or_else(|| panic!("{key} in {text}"));
         assert!(line.contains(value) && line.contains(origin), "{line}");
     }
     let config = machine.json(&["config"]).await;

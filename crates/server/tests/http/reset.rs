@@ -116,7 +116,7 @@ async fn codes_open_nothing_else() {
     let bob = house.person("bob").await;
     let code = code(&house, "ann").await;
     // The first sixteen bytes name the person: with another person's name it is no code.
-    let bytes = data_encoding::BASE64URL_NOPAD.decode(code[5..].as_bytes()).unwrap();
+    let bytes = data_encoding::BASE64URL_NOPAD.decode(&code.as_bytes()[5..]).unwrap();
     assert_eq!(bytes[..16], *ann.as_bytes());
     let for_bob = [bob.as_bytes(), &bytes[16..]].concat();
     let for_bob = format!("gwr1_{}", data_encoding::BASE64URL_NOPAD.encode(&for_bob));

@@ -158,7 +158,10 @@ async fn the_administrators_pages_do_the_same() {
     assert!(!admin.get(&page).await.text().contains("gwr1_"));
     house.advance(std::time::Duration::from_secs(601));
     let late = admin.fill(&page, &format!("{page}/reset"), &[]).await.expect(303);
-    assert!(late.header("location").unwrap().starts_with("/login?again=1&return_to=%2F"), "needs a fresh sign-in");
+    assert!(
+        late.header("location").unwrap().starts_with("/login?again=1&return_to=%2F"),
+        "needs a fresh sign-in"
+    );
 }
 
 #[tokio::test]

@@ -207,6 +207,18 @@ async fn a_guess_of_the_current_password_counts_too() {
 }
 
 #[tokio::test]
+async fn strangers_do_not_keep_the_owner_from_changing_the_password() {
+    let house = House::with(BEHIND_PROXY).await;
+    house.person("ann").await;
+    let mut browser = house.signed_in("ann").await;
+    let answers = guesses(&house, vec!["ann".into(); 12], each_own).await;
+    assert_eq!(count(&answers, 429), 2);
+    let next = "marble lantern orchard";
+    let fields = [("current_password", PASSWORD), ("password", next), ("password_again", next)];
+    browser.fill("/account", "/account/password", &fields).await.expect(303);
+}
+
+#[tokio::test]
 async fn guesses_survive_a_restart() {
     let house = House::with("[throttle]\naccount_burst = 3").await;
     house.person("ann").await;

@@ -56,7 +56,9 @@ impl Browser {
                 "prefs": preferences,
             },
         });
-        let mut builder = ClientBuilder::new(HttpConnector::new());
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        let mut builder = ClientBuilder::new(connector);
         builder.capabilities(wanted.as_object().unwrap().clone());
         let client = builder.connect(&format!("http://127.0.0.1:{port}")).await;
         let client =
@@ -188,8 +190,12 @@ impl Browser {
     }
 
     async fn prefer(&self, scheme: &str) {
-        let feature = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
-        self.devtools("Emulation.setEmulatedMedia", json!({ "features": feature })).await;
+        // Without motion a picture never shows colours on their way from the one to the other.
+        let features = json!([
+            { "name": "prefers-color-scheme", "value": scheme },
+            { "name": "prefers-reduced-motion", "value": "reduce" },
+        ]);
+        self.devtools("Emulation.setEmulatedMedia", json!({ "features": features })).await;
     }
 
     /// Looks at the page on a phone and on a desk: nothing may stick out at the side. With `GATEWARD_SCREENSHOTS` set, pictures

@@ -316,7 +316,8 @@ pub async fn endings_and_failures_close_the_gate(proxy: Proxy) {
     assert!(site.app.take().is_empty(), "nothing passes without Gateward");
     for cookie in [kim, newest] {
         site.gateward.start().await;
-        until("signed in as before", async || (site.send(&page(&cookie)).await.status == 200).then_some(())).await;
+        until("signed in as before", async || (site.send(&page(&cookie)).await.status == 200).then_some(()))
+            .await;
         let seen = site.app.take();
         assert_eq!(seen.last().and_then(|seen| seen.one("remote-user")), Some("kim"));
         assert!(!site.gateward.said().contains(PASSWORD), "{}", site.gateward.said());

@@ -102,10 +102,10 @@ reset-title = Passwort zurücksetzen
 reset-ask-text = Ihre Verwaltung kann Ihnen einen Einmalcode geben. Er gilt einmal und fünfzehn Minuten lang.
 reset-choose-title = Neues Passwort wählen
 reset-choose-for = Für { $username }.
-reset-choose-text = Sie werden überall sonst abgemeldet.
+reset-choose-text = Sie werden überall abgemeldet.
 reset-submit = Passwort setzen
 reset-done-title = Erledigt
-reset-done-text = Ihr neues Passwort gilt, und Sie sind überall sonst abgemeldet.
+reset-done-text = Ihr neues Passwort gilt, und Sie sind überall abgemeldet. Melden Sie sich jetzt damit an.
 
 ## The first administrator
 setup-title = Gateward einrichten

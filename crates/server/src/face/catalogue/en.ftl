@@ -102,10 +102,10 @@ reset-title = Reset your password
 reset-ask-text = Your administrator can give you a one-time code. It works once, for fifteen minutes.
 reset-choose-title = Choose a new password
 reset-choose-for = For { $username }.
-reset-choose-text = You will be signed out everywhere else.
+reset-choose-text = You will be signed out everywhere.
 reset-submit = Set password
 reset-done-title = All set
-reset-done-text = Your new password is in force, and you are signed out everywhere else.
+reset-done-text = Your new password is in force, and you are signed out everywhere. Sign in with it now.
 
 ## The first administrator
 setup-title = Set up Gateward

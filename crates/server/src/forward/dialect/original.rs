@@ -18,13 +18,12 @@ const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host")
 pub(super) fn read<'a>(asked: &Asked<'a>) -> Result<Question<'a>, Refusal> {
     let method = needed(asked, &X_ORIGINAL_METHOD)?;
     let url = needed(asked, &X_ORIGINAL_URL)?;
-    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-    let scheme = match scheme {
-        "http" => Scheme::Http,
-        "https" => Scheme::Https,
+    let (scheme, rest) = match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
+        (Some(rest), _) => (Scheme::Https, rest),
+        (_, Some(rest)) => (Scheme::Http, rest),
         _ => return Err(malformed(&X_ORIGINAL_URL, "does not begin with http:// or https://")),
     };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let end = rest.bytes().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
     let (authority, target) = rest.split_at_checked(end).unwrap_or((rest, ""));
     let read = question(Parts {
         method,

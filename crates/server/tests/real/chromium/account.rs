@@ -125,10 +125,13 @@ async fn a_reset_link_counts_once_and_signs_everything_else_out() {
     browser.fill("#password_again", "short").await;
     browser.click("#reset-submit").await;
     assert!(browser.text("#password-problems").await.contains("at least 8"));
+    assert!(browser.text(".lead").await.contains("ann"), "still for whom");
     browser.fill("#password", OTHER).await;
     browser.fill("#password_again", OTHER).await;
     browser.click("#reset-submit").await;
     browser.find("#notice").await;
+    assert!(!browser.has(".menu").await, "the session in this browser has ended, too");
+    assert!(!browser.cookies().await.iter().any(|cookie| cookie.name() == "gateward"));
     browser.look("reset-done").await;
     browser.goto(&link(&newer)).await;
     browser.find("#code-problem-1").await;
