@@ -133,7 +133,16 @@ impl Refusal {
         }
     }
 
-    /// After how long it is worth trying again: `Retry-After`.
+    /// The same in whole seconds for `Retry-After` (RFC 9110 §10.2.3), rounded up: who comes too early is refused
+    /// again.
+    pub const fn retry_after_seconds(&self) -> Option<u64> {
+        match self.retry_after() {
+            Some(wait) => Some(wait.as_secs() + (wait.subsec_nanos() > 0) as u64),
+            None => None,
+        }
+    }
+
+    /// After how long it is worth trying again.
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
             Refusal::Throttled(wait) | Refusal::Busy(wait) => Some(*wait),

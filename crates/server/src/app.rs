@@ -20,7 +20,7 @@ use http::HeaderValue;
 use ipnet::IpNet;
 use url::Url;
 
-use crate::config::{self, Settings};
+use crate::config::{self, CookiePrefix, Settings};
 use crate::face::failure::Failure;
 use crate::face::page::Pages;
 use crate::forward::Gatehouse;
@@ -215,12 +215,15 @@ impl Cookies {
             false => CookieSpec::for_plain_http(name),
         };
         let cookie = &settings.cookie;
-        let session = match (&cookie.name, &cookie.domain) {
-            (Some(name), domain) => {
-                CookieSpec::exactly(name, domain.as_ref().map(|domain| domain.as_str()), "/", is_https)?
-            }
-            (None, Some(domain)) => CookieSpec::for_sub_domains("gateward", domain.as_str())?,
-            (None, None) => own("gateward")?,
+        let domain = cookie.domain.as_ref().map(|domain| domain.as_str());
+        let exactly = |name| CookieSpec::exactly(name, domain, "/", is_https);
+        // Whatever the prefix, it is one of the names that applications never see.
+        let session = match (cookie.prefix, domain) {
+            (CookiePrefix::Auto, None) => own("gateward")?,
+            (CookiePrefix::Auto, Some(domain)) => CookieSpec::for_sub_domains("gateward", domain)?,
+            (CookiePrefix::Host, _) => exactly("__Host-gateward")?,
+            (CookiePrefix::Secure, _) => exactly("__Secure-gateward")?,
+            (CookiePrefix::None, _) => exactly("gateward")?,
         };
         let same_site = match cookie.same_site {
             config::SameSite::Strict => SameSite::Strict,
@@ -280,4 +283,27 @@ fn content_security_policy(settings: &Settings, base: &Url) -> anyhow::Result<He
          form-action {forms}; frame-ancestors 'none'; base-uri 'none'"
     );
     Ok(HeaderValue::from_str(&text)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{FileText, Sources, load};
+
+    fn cookies(text: &str) -> Result<Cookies, CookieProblem> {
+        let text = format!("public_url = \"https://login.example.com\"\n{text}");
+        let sources =
+            Sources { file: Some(FileText { name: "test.toml".into(), text }), ..Sources::default() };
+        Cookies::new(&load(&sources).unwrap().settings, true)
+    }
+
+    #[test]
+    fn impossible_cookies_are_refused_at_start() {
+        let shared = "[cookie]\ndomain = \"example.com\"\n";
+        assert_eq!(cookies(shared).unwrap().session.name(), "__Secure-gateward");
+        let host = cookies(&format!("{shared}prefix = \"__Host-\"")).unwrap_err();
+        assert_eq!(host, CookieProblem::HostWithDomain);
+        assert_eq!(cookies("[cookie]\nprefix = \"__Secure-\"").unwrap().session.name(), "__Secure-gateward");
+        assert_eq!(cookies("").unwrap().session.name(), "__Host-gateward");
+    }
 }

@@ -208,10 +208,12 @@ impl<P: People> Sessions<P> {
         now: Moment,
     ) -> Result<Option<Opened>, Fault> {
         let (digest, handle) = (presented.digest(), self.handle(presented.id, self.fresh_secret()));
+        let validity = self.people.load(sign_in.person, now).await?.map(|person| person.validity());
         let decide = |session: &Session| {
+            // What was ended person-wide is dead though it may not be removed yet: it is not signed in to again.
             let ours = session.opens_with(&digest)
                 && session.transport == transport
-                && session.check(now, &self.policy) == Standing::Alive;
+                && session.check_with(validity, now, &self.policy) == Standing::Alive;
             match session.elevate(handle.digest(), sign_in, now, &self.policy) {
                 Some(next) if ours => Decision::Write(next, true),
                 _ => Decision::Leave(false),

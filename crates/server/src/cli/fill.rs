@@ -32,7 +32,7 @@ pub(super) struct Fill {
     expired: bool,
 }
 
-pub(super) fn run(fill: Fill, settings: Settings, show: Show) -> Done {
+pub(super) fn run(fill: &Fill, settings: Settings, show: Show) -> Done {
     with_app(settings, Missing::Refuse, async |app: &App| {
         let person = app.directory().person_by_login(&Login::read(&fill.user)).await?;
         let person =

@@ -11,7 +11,7 @@ use crate::config::{Pepper, Settings};
 use crate::password::pepper::Peppers;
 use crate::start::Missing;
 
-#[derive(Debug, Subcommand)]
+#[derive(Clone, Copy, Debug, Subcommand)]
 pub(super) enum KeyCommand {
     /// List the keys that the data directory keeps, without the keys themselves
     List,

@@ -149,7 +149,7 @@ fn command(cli: Cli) -> Done {
         Some(Command::User(command)) => user::run(command, loaded.settings, show),
         Some(Command::Session(command)) => session::run(command, loaded.settings, show),
         Some(Command::Key(command)) => key::run(command, loaded.settings, show),
-        Some(Command::BenchFill(fill)) => fill::run(fill, loaded.settings, show),
+        Some(Command::BenchFill(fill)) => fill::run(&fill, loaded.settings, show),
     }
 }
 

@@ -26,7 +26,8 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
         _ => None,
     };
     // The cookies of an impossible combination are refused before anything is made.
-    crate::app::Cookies::new(&settings, settings.is_https())?;
+    crate::app::Cookies::new(&settings, settings.is_https())
+        .map_err(|problem| anyhow::anyhow!("[cookie]: {problem}"))?;
     // The port first: when it is taken, nothing else has happened.
     let listening = listen(settings.listen).await?;
     let base = settings.base_url_on(listening.address);

@@ -149,18 +149,14 @@ fn apps(settings: &Settings, checks: &mut Checks<'_>) {
 }
 
 fn url_transport(settings: &Settings, checks: &mut Checks<'_>) {
-    let own = settings.base_url();
     for place in &settings.sessions.url_transport {
         let (name, port) = (place.host().name(), place.host().port());
         let protected = settings.app.iter().any(|app| {
             app.host.matches(name, port) || (port.is_none() && app.host.matches(name, app.host.port()))
         });
-        if !protected && own.host_str() != Some(name) {
-            let message = format!(
-                "{:?} is on a host that is neither an [[app]] nor that of the public address",
-                place.to_string()
-            );
-            checks.contradict(&["sessions.url_transport", "app", "public_url"], message);
+        if !protected {
+            let message = format!("{:?} is on a host that is no [[app]]", place.to_string());
+            checks.contradict(&["sessions.url_transport", "app"], message);
         }
     }
 }

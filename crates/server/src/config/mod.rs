@@ -37,8 +37,9 @@ pub use sections::{
 };
 pub use sources::{DEFAULT_FILE, FileText, Flag, SecretFile, Sources};
 pub use values::{
-    Allow, Bytes, Cidr, CookieDomain, DirectoryStore, GroupName, HostPath, HostPattern, Language, LogFormat,
-    LogLevel, Method, NodeName, PathPattern, Pepper, SameSite, Secret, SessionStore, SiteUrl, Span,
+    Allow, Bytes, Cidr, CookieDomain, CookiePrefix, DirectoryStore, GroupName, HostPath, HostPattern,
+    Language, LogFormat, LogLevel, Method, NodeName, PathPattern, Pepper, SameSite, Secret, SessionStore,
+    SiteUrl, Span,
 };
 
 /// Settings that are complete and right, and where each value comes from.

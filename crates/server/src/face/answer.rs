@@ -168,8 +168,8 @@ fn error_page(visit: &Visit, refusal: Option<&Refusal>) -> Answer {
         base_url: None,
     };
     let mut response = page_with(visit, status(code), &shown)?;
-    if let Some(wait) = refusal.and_then(Refusal::retry_after) {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+    if let Some(seconds) = refusal.and_then(Refusal::retry_after_seconds) {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     Ok(response)
 }

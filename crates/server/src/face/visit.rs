@@ -102,10 +102,13 @@ impl Visit {
 
     /// What this request's forms are bound to: the form, and the session if there is one, so that a form of one
     /// person is not accepted from another.
+    ///
+    /// Forms that anybody may send are bound to the browser alone: an old sign-in form counts though somebody has
+    /// signed in from another tab meanwhile.
     pub fn form_name(&self, form: &str) -> String {
         match self.person() {
-            Some(person) => format!("{form} {}", person.id),
-            None => form.to_owned(),
+            Some(person) if !matches!(form, "login" | "setup" | "reset") => format!("{form} {}", person.id),
+            _ => form.to_owned(),
         }
     }
 

@@ -144,10 +144,9 @@ impl Reply {
     /// The answer to a question that could not be read, or that could not be decided.
     pub fn refuse(refusal: Refusal, face: Face) -> Reply {
         let status = StatusCode::from_u16(refusal.row().status).unwrap_or(StatusCode::FORBIDDEN);
-        let wait = refusal.retry_after();
+        let seconds = refusal.retry_after_seconds();
         let mut reply = Reply::plain(status, Body::Refused { refusal, face });
-        if let Some(wait) = wait {
-            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        if let Some(seconds) = seconds {
             reply.headers.push((RETRY_AFTER, HeaderValue::from(seconds)));
         }
         reply

@@ -60,7 +60,7 @@ pub async fn answer(app: &App, head: Head<'_>) -> Option<Response<Payload>> {
     let Some((handle, _)) = &asking.presented else { return Some(asking.answer(None)) };
     match app.sessions.check(handle, asking.now).await {
         Ok(living) => Some(asking.answer(living)),
-        Err(fault) => Some(asking.way.refuse(app, head, fault.into())),
+        Err(fault) => Some(asking.way.refuse(app, head, &fault.into())),
     }
 }
 
@@ -83,7 +83,7 @@ impl Way {
     }
 
     /// What could not be read or decided.
-    fn refuse(self, app: &App, head: Head<'_>, failure: Failure) -> Response<Payload> {
+    fn refuse(self, app: &App, head: Head<'_>, failure: &Failure) -> Response<Payload> {
         failure.log("forward-auth", head.uri.path());
         let refusal = failure.refusal().unwrap_or(Refusal::Unavailable);
         let face = Face::of(Kind::read(head.method.as_str(), head.headers));
@@ -115,7 +115,7 @@ impl<'a> Asking<'a> {
             };
             Ok(Asking { app, way, asked, question, presented, now: app.clock.now() })
         });
-        Some(heard.map_err(|refusal| way.refuse(app, head, refusal.into())))
+        Some(heard.map_err(|refusal| way.refuse(app, head, &refusal.into())))
     }
 
     fn answer(&self, living: Option<Living<Known>>) -> Response<Payload> {

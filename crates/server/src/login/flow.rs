@@ -60,7 +60,9 @@ async fn prove(visit: &Visit, given: &Credentials<'_>) -> Result<(Loaded<Person>
     let login = Login::read(given.username);
     let person = app.directory().person_by_login(&login).await?;
     let known = person.as_ref().and_then(|person| known_device(visit, &person.record));
-    let counted = app.throttle.attempt(&login, known, visit.client, visit.now).await?;
+    // Name and address of one person count together.
+    let account = person.as_ref().map_or_else(|| login.normal_form(), |person| person.record.name.key());
+    let counted = app.throttle.attempt(account, known, visit.client, visit.now).await?;
     match verify(app, given, person.as_ref()).await {
         Ok(Some(verified)) => {
             let person = person.ok_or(Refusal::WrongCredentials)?;

@@ -9,7 +9,6 @@ use std::net::IpAddr;
 use data_encoding::BASE64URL_NOPAD;
 use gateward_guard::forwarded::Network;
 use gateward_kernel::id::PersonId;
-use gateward_kernel::person::Login;
 use gateward_kernel::ports::Fault;
 use gateward_kernel::record::{Book, Decision};
 use gateward_kernel::refusal::Refusal;
@@ -52,10 +51,10 @@ impl Throttle {
         }
     }
 
-    /// Counts an attempt on `login`, or says how long to wait. `known` is the person, when this device knows them.
+    /// Counts an attempt on `account` (one name for all spellings), or says how long to wait. `known` is the person, when this device knows them.
     pub async fn attempt(
         &self,
-        login: &Login,
+        account: &str,
         known: Option<(PersonId, [u8; 16])>,
         client: IpAddr,
         now: Moment,
@@ -66,7 +65,7 @@ impl Throttle {
                 Counted { account, network: None }
             }
             None => Counted {
-                account: self.name.short_tag(&[b"account", login.normal_form().as_bytes()]),
+                account: self.name.short_tag(&[b"account", account.as_bytes()]),
                 network: Some(self.name.short_tag(&[b"network", Network::of(client).to_string().as_bytes()])),
             },
         };

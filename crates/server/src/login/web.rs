@@ -77,15 +77,17 @@ fn refused(
     let Some(refusal) = failure.refusal() else { return Err(failure) };
     let error = match &refusal {
         Refusal::WrongCredentials => LoginError::WrongCredentials,
-        Refusal::Throttled(wait) => LoginError::Throttled { retry_after_seconds: wait.as_secs() + 1 },
+        Refusal::Throttled(_) => {
+            LoginError::Throttled { retry_after_seconds: refusal.retry_after_seconds().unwrap_or(1) }
+        }
         Refusal::Busy(_) => LoginError::Busy,
         _ => return Err(failure),
     };
     failure.log(&visit.request, &visit.path);
     let page = form(visit, back, username, remember, Some(error));
     let mut response = answer::page_with(visit, answer::status(refusal.row().status), &page)?;
-    if let Some(wait) = refusal.retry_after() {
-        response.headers_mut().insert(RETRY_AFTER, http::HeaderValue::from(wait.as_secs() + 1));
+    if let Some(seconds) = refusal.retry_after_seconds() {
+        response.headers_mut().insert(RETRY_AFTER, http::HeaderValue::from(seconds));
     }
     Ok(response)
 }

@@ -3,7 +3,7 @@
 use gateward_kernel::event::Fact;
 use gateward_kernel::id::PersonId;
 use gateward_kernel::person::password::{Password, PasswordProblem};
-use gateward_kernel::person::{Login, Person, StoredPassword};
+use gateward_kernel::person::{Person, StoredPassword};
 use gateward_kernel::refusal::Refusal;
 
 use super::hasher::Verified;
@@ -82,10 +82,9 @@ pub async fn change_own(
 
 async fn prove_current(visit: &Visit, person: &Person, current: &str) -> Result<(), NotSet> {
     let wrong = || NotSet::Problem(Problem::CurrentPasswordWrong);
-    let login = Login::Name(person.name.key().to_owned());
     // Strangers who exhaust the account do not keep its owner from changing the password.
     let device = crate::login::flow::known_device(visit, person);
-    let counted = match visit.app.throttle.attempt(&login, device, visit.client, visit.now).await {
+    let counted = match visit.app.throttle.attempt(person.name.key(), device, visit.client, visit.now).await {
         Err(Failure::Refusal(Refusal::Throttled(_))) => return Err(NotSet::Problem(Problem::Throttled)),
         other => other?,
     };

@@ -118,9 +118,9 @@ async fn cookies_are_what_the_settings_make_of_them() {
             vec!["HttpOnly", "SameSite=Lax", "Path=/", "Max-Age=86400"],
         ),
         (
-            "[cookie]\nsame_site = \"strict\"\nname = \"sid\"",
+            "[cookie]\nsame_site = \"strict\"\nprefix = \"none\"",
             false,
-            "sid",
+            "gateward",
             vec!["HttpOnly", "SameSite=Strict", "Path=/"],
         ),
         (https, false, "__Host-gateward", vec!["HttpOnly", "SameSite=Lax", "Secure", "Path=/"]),

@@ -1,7 +1,7 @@
 //! Sessions and their cookie.
 
 use crate::config::definition::settings;
-use crate::config::values::{Bytes, CookieDomain, HostPath, SameSite, SessionStore, Span};
+use crate::config::values::{Bytes, CookieDomain, CookiePrefix, HostPath, SameSite, SessionStore, Span};
 
 settings! {
     /// How long people stay signed in. A session ends when it was not used for its idle time, and at the
@@ -58,10 +58,10 @@ settings! {
     /// `__Host-gateward`, with a `domain` it is `__Secure-gateward`, and on plain http on this machine
     /// `gateward`. Combinations that browsers refuse are errors at start.
     pub struct Cookie {
-        /// The name of the session cookie. When it is not set it is `__Host-gateward` on https, `__Secure-gateward`
-        /// when `domain` is set, and `gateward` on plain http. A name that begins with `__Host-` cannot have a domain,
-        /// and one with either prefix needs https.
-        name: Option<String> = "";
+        /// With what the name of the session cookie, `gateward`, begins. `auto` is the strictest that fits: `__Host-`
+        /// on https, `__Secure-` when `domain` is set, and nothing on plain http. `__Host-` contradicts `domain`, and
+        /// both prefixes need https.
+        prefix: CookiePrefix = "auto";
 
         /// The domain whose sub-domains share the cookie. Every one of them can then read and replace it, so
         /// set it only when all of them are yours. It must be the host of `public_url` or a parent of it, on

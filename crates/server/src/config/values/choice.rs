@@ -81,6 +81,20 @@ choice! {
 }
 
 choice! {
+    /// With what the name of the session cookie begins (RFC 6265bis §4.1.3).
+    pub enum CookiePrefix {
+        /// The strictest that fits: `__Host-` on https, `__Secure-` when the cookie is shared, none on plain http.
+        Auto = "auto",
+        /// Https, this host alone.
+        Host = "__Host-",
+        /// Https.
+        Secure = "__Secure-",
+        /// None.
+        None = "none",
+    }
+}
+
+choice! {
     /// How log lines look.
     pub enum LogFormat {
         /// Text on a terminal, JSON elsewhere.

@@ -14,7 +14,7 @@ mod store;
 
 pub use address::SiteUrl;
 pub(in crate::config) use address::{is_loopback, site_of};
-pub use choice::{Allow, Language, LogFormat, LogLevel, SameSite};
+pub use choice::{Allow, CookiePrefix, Language, LogFormat, LogLevel, SameSite};
 pub use host::{CookieDomain, HostPath, HostPattern};
 pub use network::Cidr;
 pub use path::PathPattern;

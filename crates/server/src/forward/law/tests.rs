@@ -1,10 +1,11 @@
 use gateward_guard::forwarded::Scheme;
 use gateward_kernel::id::PersonId;
 use gateward_kernel::time::Moment;
+use http::HeaderMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::forward::question::{Kind, Parts};
+use crate::forward::question::Parts;
 
 fn person(groups: &[&str]) -> Person {
     let mut person =
@@ -25,9 +26,15 @@ fn law(host: &str, rules: Vec<Rule>) -> Law {
     Law::new([AppRules { host: host.to_owned(), rules }])
 }
 
+/// A page, as any request without headers that say otherwise.
+fn no_headers() -> &'static HeaderMap {
+    static NONE: std::sync::LazyLock<HeaderMap> = std::sync::LazyLock::new(HeaderMap::new);
+    &NONE
+}
+
 fn parts<'a>(authority: &'a str, target: &'a str) -> Parts<'a> {
     let client = Some(IpAddr::from([203, 0, 113, 7]));
-    Parts { method: "GET", scheme: Scheme::Https, authority, target, client, kind: Kind::Page }
+    Parts { method: "GET", scheme: Scheme::Https, authority, target, client, headers: no_headers() }
 }
 
 fn ask(law: &Law, parts: Parts<'_>, person: Option<&Person>) -> Verdict {

@@ -2,9 +2,15 @@ use http::HeaderValue;
 
 use super::*;
 
+/// A page, as any request without headers that say otherwise.
+fn no_headers() -> &'static HeaderMap {
+    static NONE: std::sync::LazyLock<HeaderMap> = std::sync::LazyLock::new(HeaderMap::new);
+    &NONE
+}
+
 fn parts<'a>(authority: &'a str, target: &'a str) -> Parts<'a> {
     let client = None;
-    Parts { method: "GET", scheme: Scheme::Https, authority, target, client, kind: Kind::Page }
+    Parts { method: "GET", scheme: Scheme::Https, authority, target, client, headers: no_headers() }
 }
 
 #[test]
