@@ -1,10 +1,10 @@
 //! `/api/v1/admin/…`: who is signed in, and cutting it.
 
-use gateward_kernel::event::{EventQuery, Fact};
+use gateward_kernel::event::{Event, EventQuery, Fact};
 use gateward_kernel::person::{Login, Person};
 use gateward_kernel::record::Loaded;
 use gateward_kernel::refusal::Refusal;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::flow;
 use crate::face::answer::{self, Answer};
@@ -40,14 +40,36 @@ pub async fn end_all(visit: Visit) -> Answer {
     answer::no_content()
 }
 
-/// `GET /api/v1/admin/events?user=NAME`: the newest hundred audit events, about one person or all.
+/// The most audit events in one answer, and how many there are unless said.
+const MOST_EVENTS: usize = 1000;
+const SOME_EVENTS: usize = 100;
+
+/// `GET /api/v1/admin/events?user=NAME&limit=N`: the newest audit events, about one person or all.
 pub async fn events(visit: Visit) -> Answer {
     let person = match visit.query.get("user") {
         Some(_) => Some(named(&visit).await?.record.id),
         None => None,
     };
-    let events = visit.app.directory().events(&EventQuery { person, before: None, limit: 100 }).await?;
-    answer::json(&json!({ "events": events }))
+    let limit = match visit.query.get("limit") {
+        None => SOME_EVENTS,
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|limit| (1..=MOST_EVENTS).contains(limit))
+            .ok_or_else(|| Refusal::Malformed(format!("limit is a number from 1 to {MOST_EVENTS}.")))?,
+    };
+    let events = visit.app.directory().events(&EventQuery { person, before: None, limit }).await?;
+    let views: Vec<_> = events.iter().map(view).collect();
+    answer::json(&json!({ "events": views }))
+}
+
+/// An event with its time as all times are shown: RFC 3339.
+fn view(event: &Event) -> Value {
+    let mut value = json!(event);
+    if let Some(members) = value.as_object_mut() {
+        members.insert("at".into(), event.at.rfc3339().into());
+    }
+    value
 }
 
 async fn named(visit: &Visit) -> Result<Loaded<Person>, Failure> {

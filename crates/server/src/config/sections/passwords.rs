@@ -29,8 +29,9 @@ settings! {
         /// How many sign-ins may wait for a hash. Further ones are told to try again in a moment.
         queue: u32 = "64" in "1" ..= "4096";
 
-        /// A key that is mixed into each hash, so that a stolen database alone is worth nothing: `data` is a
-        /// file in the data directory made at the first start, `file:PATH` one of yours, `none` is none.
+        /// A key that is mixed into each hash, so that a stolen database alone is worth nothing: `data` is one that is
+        /// made at the first start and kept encrypted under the root key, `file:PATH` is a file of yours with one key a
+        /// line, the newest last, and `none` is none.
         pepper: Pepper = "data";
 
         /// A file of further refused passwords, one a line, besides the built-in list of common ones.
