@@ -1,12 +1,13 @@
 //! Hashing passwords: Argon2id for what is made here, and verifying what was made elsewhere.
 
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::Params;
 use gateward_kernel::person::StoredPassword;
 use gateward_kernel::person::password::Password;
 use gateward_kernel::secret::Entropy;
 use gateward_kernel::time::Moment;
-use password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
+use password_hash::{PasswordVerifier, phc::PasswordHash};
 
+use super::argon::Argon;
 use super::pepper::Peppers;
 
 /// What Argon2id costs (RFC 9106 §3.1).
@@ -95,12 +96,7 @@ impl Hasher {
         entropy.fill(&mut salt);
         let current = peppers.current();
         let key = current.map_or(&[][..], |pepper| pepper.key());
-        let hash = argon2(key, self.params()).and_then(|argon2| {
-            argon2
-                .hash_password_with_salt(password.expose().as_bytes(), &salt)
-                .ok()
-                .map(|hash| hash.to_string())
-        });
+        let hash = Argon::new(self.params()).hash(key, password.expose().as_bytes(), &salt);
         // Fails only for parameters or lengths that `new` and `Password` have excluded; then the empty hash, which no
         // password opens, is the safe answer.
         StoredPassword {
@@ -138,9 +134,7 @@ impl Hasher {
     /// Takes as long as a comparison and never fits: for people who do not exist.
     pub fn pretend(&self, password: &Password, peppers: &Peppers) {
         let key = peppers.current().map_or(&[][..], |pepper| pepper.key());
-        if let Some(argon2) = argon2(key, self.params()) {
-            std::hint::black_box(argon2.hash_password_with_salt(password.expose().as_bytes(), &[0; 16]).ok());
-        }
+        std::hint::black_box(Argon::new(self.params()).hash(key, password.expose().as_bytes(), &[0; 16]));
     }
 
     fn is_present(&self, stored: &StoredPassword, peppers: &Peppers) -> bool {
@@ -161,14 +155,14 @@ impl Hasher {
     }
 }
 
-fn argon2(pepper: &[u8], params: Params) -> Option<Argon2<'_>> {
-    Argon2::new_with_secret(pepper, Algorithm::Argon2id, Version::V0x13, params).ok()
-}
-
 fn verify_argon2(pepper: &[u8], text: &[u8], hash: &str) -> bool {
-    // The parameters are those of the hash, not those given here.
-    let Some(argon2) = argon2(pepper, Params::default()) else { return false };
-    PasswordHash::new(hash).is_ok_and(|hash| argon2.verify_password(text, &hash).is_ok())
+    let Ok(hash) = PasswordHash::new(hash) else { return false };
+    // The parameters are those of the hash, not those of today.
+    let (Some(argon), Some(salt), Some(expected)) = (Argon::of(&hash), &hash.salt, &hash.hash) else {
+        return false;
+    };
+    // Compared in constant time.
+    argon.compute(pepper, text, salt.as_ref(), expected.len()).is_some_and(|output| output == *expected)
 }
 
 fn scheme(hash: &str) -> Result<Scheme, ImportProblem> {
@@ -236,6 +230,7 @@ pub fn import(hash: &str, now: Moment) -> Result<StoredPassword, ImportProblem> 
 #[cfg(test)]
 mod tests {
     use gateward_kernel::secret::SeededEntropy;
+    use password_hash::PasswordHasher;
 
     use super::*;
     use crate::password::pepper::Pepper;

@@ -1,5 +1,6 @@
 //! Passwords: hashing them within bounds, judging new ones, changing them, and choosing a new one by a one-time code.
 
+mod argon;
 mod common;
 pub mod flow;
 pub mod hasher;
@@ -56,7 +57,7 @@ impl Passwords {
         let hasher = Hasher::new(cost)
             .ok_or_else(|| anyhow::anyhow!("passwords.memory is too small for passwords.parallelism"))?;
         Ok(Passwords {
-            pool: Pool::start(settings.threads as usize, settings.queue as usize)?,
+            pool: Pool::start(settings.threads as usize, settings.queue as usize, argon::release)?,
             hasher,
             peppers: Arc::new(RwLock::new(Arc::new(peppers))),
             blocklist: Arc::new(Blocklist::with(refused)),

@@ -21,7 +21,9 @@ pub struct Pool {
 
 impl Pool {
     /// A pool of `threads` threads (0: one per core) for up to `queue` waiting jobs.
-    pub fn start(threads: usize, queue: usize) -> std::io::Result<Self> {
+    ///
+    /// A thread that finds nothing more to do calls `rest`, to give back what it keeps between jobs.
+    pub fn start(threads: usize, queue: usize, rest: fn()) -> std::io::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = if threads == 0 { cores } else { threads };
         let (jobs, inbox) = sync_channel::<Job>(queue);
@@ -31,7 +33,7 @@ impl Pool {
             let (inbox, waiting) = (inbox.clone(), waiting.clone());
             std::thread::Builder::new()
                 .name(format!("hash-{number}"))
-                .spawn(move || work(&inbox, &waiting))?;
+                .spawn(move || work(&inbox, &waiting, rest))?;
         }
         Ok(Pool { jobs, waiting, threads })
     }
@@ -71,7 +73,7 @@ fn busy() -> Refusal {
     Refusal::Busy(Duration::from_secs(1))
 }
 
-fn work(inbox: &Mutex<Receiver<Job>>, waiting: &AtomicUsize) {
+fn work(inbox: &Mutex<Receiver<Job>>, waiting: &AtomicUsize, rest: fn()) {
     loop {
         // The lock is held while waiting for a job, not while doing it.
         let job = inbox.lock().recv();
@@ -79,6 +81,9 @@ fn work(inbox: &Mutex<Receiver<Job>>, waiting: &AtomicUsize) {
         waiting.fetch_sub(1, Ordering::Relaxed);
         if std::panic::catch_unwind(std::panic::AssertUnwindSafe(job)).is_err() {
             tracing::error!("a hashing job failed");
+        }
+        if waiting.load(Ordering::Relaxed) == 0 {
+            rest();
         }
     }
 }
@@ -89,7 +94,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_queue_is_said_at_once_and_nothing_is_lost() {
-        let pool = Pool::start(1, 2).unwrap();
+        let pool = Pool::start(1, 2, || ()).unwrap();
         let (started, is_started) = tokio::sync::oneshot::channel();
         let (open, gate) = std::sync::mpsc::channel::<()>();
         let held = pool.clone();
@@ -122,7 +127,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_ends_one_job_not_the_pool() {
-        let pool = Pool::start(1, 2).unwrap();
+        let pool = Pool::start(1, 2, || ()).unwrap();
         assert_eq!(pool.run(|| panic!("on purpose")).await, Err::<(), _>(busy()));
         assert_eq!(pool.run(|| 1).await, Ok(1));
     }
