@@ -14,8 +14,8 @@ use super::trouble::{Outcome, Trouble};
 /// The transaction that a piece of work is done in.
 pub(super) struct Tx<'c> {
     pub(super) conn: &'c Connection,
-    newest: u64,
-    changes: Vec<Change>,
+    pub(super) newest: u64,
+    pub(super) changes: Vec<Change>,
 }
 
 impl Tx<'_> {
