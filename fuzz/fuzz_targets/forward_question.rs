@@ -51,9 +51,10 @@ fn no_spelling_gets_around_a_rule(question: &Question<'_>) {
         methods: Vec::new(),
         networks: Vec::new(),
         access,
+        scopes: Vec::new(),
     };
     let rules = vec![rule("/admin/*", Access::Nobody), rule("/*", Access::Everyone)];
-    let law = Law::new([AppRules { host: "wiki.example.com".to_owned(), rules }]);
+    let law = Law::new([AppRules { host: "wiki.example.com".to_owned(), takes: None, rules }]);
     let verdict = law.decide(question, None);
     let listed = question.host() == "wiki.example.com";
     assert_eq!(verdict == Verdict::NotListed, !listed);

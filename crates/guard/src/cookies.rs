@@ -11,7 +11,7 @@ pub const MAX_COOKIE: usize = 4096;
 /// So many cookies of one site are near what some browsers keep.
 pub const MANY_COOKIES: usize = 20;
 /// Room kept for the value when a specification is checked.
-const VALUE_ROOM: usize = gateward_kernel::session::TEXT_LENGTH;
+const VALUE_ROOM: usize = gateward_kernel::handle::TEXT_LENGTH;
 
 /// The `SameSite` attribute (RFC 6265bis §4.1.2.7).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -56,6 +56,7 @@ pub fn default_policy() -> Policy {
         guest: Lifetimes { idle: 2 * HOUR, absolute: 7 * 24 * HOUR },
         plain: Lifetimes { idle: HOUR / 2, absolute: 24 * HOUR },
         remembered: Lifetimes { idle: 14 * 24 * HOUR, absolute: 30 * 24 * HOUR },
+        app: Lifetimes { idle: 30 * 24 * HOUR, absolute: 180 * 24 * HOUR },
         renew_percent: 5,
         data_limit: MAX_DATA,
         per_person: 100,

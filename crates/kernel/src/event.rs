@@ -41,10 +41,18 @@ pub enum Fact {
     PasswordRehashed,
     /// The first administrator was created through the set-up link.
     SetUp,
-    /// A key of the installation was made.
+    /// A key of the installation was made or added.
     KeyCreated,
+    /// A key of the installation was taken away.
+    KeyRemoved,
     /// An application refused a signed-in person.
     AccessDenied,
+    /// An app signed a person in for tokens.
+    TokensIssued,
+    /// A refresh token was used again: two hold what one should hold, and what hung on it was ended.
+    RefreshTokenReused,
+    /// A one-time command was issued.
+    CommandIssued,
 }
 
 impl Fact {
@@ -109,6 +117,8 @@ impl Event {
 pub struct EventQuery {
     /// Only those about this person.
     pub person: Option<PersonId>,
+    /// Only those that tell of this.
+    pub fact: Option<Fact>,
     /// Only those before this moment.
     pub before: Option<Moment>,
     /// At most so many.

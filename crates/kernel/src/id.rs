@@ -6,6 +6,7 @@ use std::str::FromStr;
 use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::handle::Openable;
 use crate::secret::Entropy;
 
 /// A text was not an identifier: 22 characters of base64url.
@@ -35,6 +36,18 @@ macro_rules! identifier {
             /// The sixteen bytes.
             pub const fn as_bytes(&self) -> &[u8; 16] {
                 &self.0
+            }
+        }
+
+        impl AsRef<[u8]> for $name {
+            fn as_ref(&self) -> &[u8] {
+                &self.0
+            }
+        }
+
+        impl From<[u8; 16]> for $name {
+            fn from(bytes: [u8; 16]) -> Self {
+                Self(bytes)
             }
         }
 
@@ -89,6 +102,33 @@ identifier! {
 identifier! {
     /// Names a session in lists, in `DELETE /api/v1/sessions/{id}` and in logs. It is not the session's secret.
     SessionId
+}
+identifier! {
+    /// Names a grant: what one person, or one client, gave to one client. It is not the grant's refresh token.
+    GrantId
+}
+identifier! {
+    /// Names an opaque access token (`jti` of its introspection). It is not the token.
+    AccessTokenId
+}
+identifier! {
+    /// Names a status list; the last part of its address.
+    ListId
+}
+
+impl Openable for SessionId {
+    const PREFIX: [u8; 5] = *b"gws1_";
+    const PURPOSE: &'static str = "session handle";
+}
+
+impl Openable for AccessTokenId {
+    const PREFIX: [u8; 5] = *b"gwa1_";
+    const PURPOSE: &'static str = "access token handle";
+}
+
+impl Openable for GrantId {
+    const PREFIX: [u8; 5] = *b"gwr1_";
+    const PURPOSE: &'static str = "refresh token handle";
 }
 
 #[cfg(test)]

@@ -5,7 +5,11 @@
 //! [`Kv`](ports::Kv) commits it. Clocks and randomness come in as values, so every test can hold time still.
 
 pub mod event;
+pub mod grant;
+pub mod handle;
 pub mod id;
+pub mod jose;
+pub mod keyring;
 pub mod near;
 pub mod person;
 pub mod ports;
@@ -14,5 +18,7 @@ pub mod redirect;
 pub mod refusal;
 pub mod secret;
 pub mod session;
+pub mod status;
 pub mod throttle;
 pub mod time;
+pub mod token;

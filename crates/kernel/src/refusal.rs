@@ -46,6 +46,10 @@ pub enum Refusal {
     Stale(u64),
     /// A one-time code or link is wrong, used or too old.
     CodeInvalid,
+    /// A token is wrong, used, revoked or too old; never says which.
+    TokenInvalid,
+    /// The token is good, and does not allow this; names the scopes that would.
+    InsufficientScope(String),
     /// The host is not protected by us.
     HostNotListed,
     /// The question did not come from a configured proxy.
@@ -111,6 +115,12 @@ impl Refusal {
             Refusal::CodeInvalid => {
                 ("code-invalid", 403, "The code is wrong, was used, or is too old.", Info)
             }
+            Refusal::TokenInvalid => {
+                ("token-invalid", 401, "The token is not valid, or not valid any more.", Info)
+            }
+            Refusal::InsufficientScope(_) => {
+                ("insufficient-scope", 403, "The token does not allow this.", Info)
+            }
             Refusal::HostNotListed => {
                 ("host-not-listed", 403, "This host is not protected by Gateward.", Warn)
             }
@@ -129,6 +139,7 @@ impl Refusal {
             Refusal::Taken(what) => Some(format!("The {what} is taken.")),
             Refusal::TooLarge(limit) => Some(format!("At most {limit} bytes are taken.")),
             Refusal::Stale(current) => Some(format!("It is at version {current}.")),
+            Refusal::InsufficientScope(needed) => Some(format!("It needs the scope {needed}.")),
             _ => None,
         }
     }
@@ -179,6 +190,8 @@ mod tests {
             Refusal::Taken("x"),
             Refusal::Stale(1),
             Refusal::CodeInvalid,
+            Refusal::TokenInvalid,
+            Refusal::InsufficientScope("read".into()),
             Refusal::HostNotListed,
             Refusal::UntrustedProxy,
         ]

@@ -18,6 +18,7 @@ use gateward_store::Sqlite;
 use gateward_store::layers::Meter;
 use http::HeaderValue;
 use ipnet::IpNet;
+use tokio::sync::watch;
 use url::Url;
 
 use crate::config::{self, CookiePrefix, Settings};
@@ -26,9 +27,12 @@ use crate::face::page::Pages;
 use crate::forward::Gatehouse;
 use crate::login::setup::SetupLink;
 use crate::login::throttle::Throttle;
+use crate::oauth::Published;
 use crate::password::Passwords;
 use crate::people::DirectoryPeople;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, audit};
+use crate::tokens::Tokens;
+use crate::tokens::ring::KeyRing;
 
 /// How long a device is known.
 pub const DEVICE_LIFETIME: Duration = Duration::from_secs(400 * 24 * 3600);
@@ -51,6 +55,12 @@ pub struct App {
     pub root: RootKey,
     /// The sessions.
     pub sessions: Sessions<DirectoryPeople>,
+    /// The tokens of apps and services.
+    pub tokens: Tokens,
+    /// What of them is published.
+    pub published: Published,
+    /// Whether the program is stopping: what would go on for ever ends.
+    pub stopping: watch::Sender<bool>,
     /// The passwords.
     pub passwords: Passwords,
     /// What slows down guessing.
@@ -58,7 +68,7 @@ pub struct App {
     /// The set-up link.
     pub setup: Book<SetupLink>,
     /// Form tokens.
-    pub tokens: FormTokens,
+    pub form_tokens: FormTokens,
     /// The cookies.
     pub cookies: Cookies,
     /// The pages.
@@ -105,6 +115,8 @@ pub struct Parts {
     pub meter: Arc<Meter>,
     /// The passwords.
     pub passwords: Passwords,
+    /// The keys that sign tokens.
+    pub ring: Arc<KeyRing>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// The randomness.
@@ -114,12 +126,16 @@ pub struct Parts {
 impl App {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> anyhow::Result<Arc<App>> {
-        let Parts { settings, base, root, database, records, kv, meter, passwords, clock, entropy } = parts;
+        let Parts { settings, base, root, database, records, kv, meter, passwords, ring, clock, entropy } =
+            parts;
         let cache = settings.sessions.cache.as_usize();
-        // A quarter of the cache is for people: there are fewer of them than sessions.
+        let issuer = base.as_str().trim_end_matches('/');
+        // A quarter of the cache is for people, and a quarter for tokens: there are fewer of them than sessions.
+        let tokens = Tokens::new(&settings, issuer, ring, &records, cache / 4, &root, &entropy)?;
         let people = DirectoryPeople::new(database.directory(), cache / 4);
         let sessions =
-            Sessions::new(kv.clone(), cache - cache / 4, people, policy(&settings), &root, entropy.clone());
+            Sessions::new(kv.clone(), cache / 2, people, policy(&settings), &root, entropy.clone())
+                .with_dependents(tokens.grants.clone());
         let throttle = &settings.throttle;
         let rate = |burst, every: config::Span| Rate { burst, every: every.duration() };
         let throttle = Throttle::new(
@@ -138,8 +154,11 @@ impl App {
             content_security_policy: content_security_policy(&settings, &base)?,
             trusted: settings.trusted_proxies.iter().map(|cidr| cidr.network()).collect(),
             gatehouse: Gatehouse::new(&settings.app, &base),
-            tokens: FormTokens::new(&root),
+            form_tokens: FormTokens::new(&root),
             setup: Book::new(records.clone()),
+            tokens,
+            published: Published::default(),
+            stopping: watch::Sender::new(false),
             pages: Pages::new()?,
             metrics: Metrics::new(),
             requests: AtomicU64::new(0),
@@ -186,12 +205,7 @@ impl App {
 
     /// Writes an audit event, and logs it.
     pub async fn record(&self, event: Event) {
-        let person = event.person.map(|person| person.to_string());
-        let (fact, request) = (event.fact.name(), event.request.as_deref());
-        tracing::info!(target: "gateward::audit", fact, person, request, "audit");
-        if let Err(fault) = self.directory().record_event(&event).await {
-            tracing::error!(%fault, fact, "an audit event could not be written");
-        }
+        audit(self.directory(), &event).await;
     }
 }
 
@@ -258,6 +272,7 @@ pub fn policy(settings: &Settings) -> Policy {
         guest: pair(sessions.guest_idle, sessions.guest_absolute),
         plain: pair(sessions.idle, sessions.absolute),
         remembered: pair(sessions.remember_idle, sessions.remember),
+        app: pair(settings.tokens.refresh_idle, settings.tokens.refresh_absolute),
         renew_percent: u8::try_from(sessions.renew_percent).unwrap_or(5),
         data_limit: sessions.data_limit.as_usize(),
         per_person: sessions.per_person as usize,

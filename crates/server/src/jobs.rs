@@ -16,6 +16,8 @@ const BREATH: Duration = Duration::from_millis(5);
 /// The pause is so many times as long as the step took: sweeping leaves four fifths of a core to everybody else, also
 /// on a machine that has only one.
 const SHARE: u32 = 4;
+/// How often memory forgets status lists that have died.
+const FORGET_EVERY: Duration = Duration::from_secs(60);
 /// The pause when there was nothing more to do.
 const REST: Duration = Duration::from_secs(10);
 
@@ -46,10 +48,31 @@ pub async fn sweep(app: Arc<App>, stores: Vec<Arc<dyn Kv>>) {
     }
 }
 
-/// Takes over peppers that another process has made.
+/// Takes over keys that another process has made, and lets signing keys follow each other.
 pub async fn watch_keys(app: Arc<App>) {
+    let ring = app.tokens.mint.ring();
+    let warming = app.clone();
+    // Before the first that signs has to wait for it.
+    tokio::task::spawn_blocking(move || warming.tokens.mint.ring().warm(warming.clock.now()));
     loop {
-        tokio::time::sleep(REST).await;
+        if let Err(problem) = ring.maintain(app.clock.now()).await {
+            tracing::error!(%problem, "the signing keys could not be looked after; it is tried again");
+        }
+        let _ = tokio::time::timeout(REST, ring.changed()).await;
         reload_peppers(&app).await;
+    }
+}
+
+/// Takes over what other processes revoke, and forgets what no living token can be touched by.
+pub async fn follow_status(app: Arc<App>) {
+    let forget = async {
+        loop {
+            tokio::time::sleep(FORGET_EVERY).await;
+            app.tokens.status.forget(app.clock.now());
+        }
+    };
+    tokio::select! {
+        () = app.tokens.status.follow(&*app.clock) => {}
+        () = forget => {}
     }
 }

@@ -6,7 +6,7 @@
 use crate::face::answer::Face::{self, Page, Problem};
 use crate::face::dispatch::{Route, Verb};
 use crate::face::gate::{Gate, How, Who};
-use crate::{account, admin, login, password, session};
+use crate::{account, admin, login, password, session, tokens};
 
 macro_rules! row {
     ($verb:ident $path:literal, $who:ident $how:expr, $face:ident, $about:literal, $handler:path) => {
@@ -62,6 +62,8 @@ pub const ROUTES: &[Route] = &[
     row!(Get "/api/v1/sessions", SignedIn READ, Problem, "my sessions", session::web::list),
     row!(Delete "/api/v1/sessions", SignedIn JSON, Problem, "ends all my sessions, or with keep=current all others", session::web::end_many),
     row!(Delete "/api/v1/sessions/{id}", SignedIn JSON, Problem, "ends one of my sessions", session::web::end_one),
+    row!(Post "/api/v1/token/refresh", Anyone JSON, Problem, "yields the next access and refresh token", tokens::web::refresh),
+    row!(Post "/api/v1/commands", SignedIn JSON, Problem, "issues a one-time command", tokens::web::command),
     row!(Post "/api/v1/password/strength", Anyone JSON, Problem, "how strong a password seems, for the meter", password::web::strength),
     row!(Get "/api/v1/admin/sessions", Admin READ, Problem, "the sessions of a person", admin::api::sessions),
     row!(Delete "/api/v1/admin/sessions", Admin JSON, Problem, "ends all sessions of a person", admin::api::end_all),
@@ -109,6 +111,10 @@ pub fn manual() -> String {
          | path | what for |\n|---|---|\n\
          | `/forward-auth`, `/forward-auth/nginx`, `/traefik`, `/caddy`, `/envoy/…`, `/haproxy` | the proxy asks whether a request may pass; see [proxies.md](proxies.md) |\n\
          | `/assets/…` | stylesheet, script and mark of the pages; named by their content |\n\
+         | `/.well-known/oauth-authorization-server` | where everything is (RFC 8414) |\n\
+         | `/oauth/jwks` | the keys that verify tokens |\n\
+         | `/oauth/status`, `/oauth/status/{list}` | the status lists by which tokens are revoked; see [tokens.md](tokens.md) |\n\
+         | `/oauth/status/events` | the same as it happens, as server-sent events |\n\
          | `/healthz` | the program is alive |\n\
          | `/readyz` | the program and its stores answer |\n\
          | `/metrics` | figures for Prometheus |\n",

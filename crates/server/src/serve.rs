@@ -25,6 +25,7 @@ use crate::app::App;
 use crate::face::payload::Payload;
 use crate::face::{answer, assets, dispatch};
 use crate::forward;
+use crate::oauth;
 use crate::routes::ROUTES;
 
 /// Everything that answers requests.
@@ -82,7 +83,7 @@ impl Front {
         answered
     }
 
-    /// The probes and the assets: asked often, by machines, without a session.
+    /// The probes, the assets and what is published: asked often, by machines, without a session.
     async fn probe(&self, request: &Request<()>) -> Option<Response<Body>> {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return None;
@@ -95,6 +96,9 @@ impl Front {
                 let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
                 response.headers_mut().insert(CONTENT_TYPE, kind);
                 Some(response)
+            }
+            path if path.starts_with("/oauth/") || path.starts_with("/.well-known/") => {
+                oauth::answer(&self.app, path, request.headers()).await
             }
             path => asset(path, request.headers().get(IF_NONE_MATCH)),
         }

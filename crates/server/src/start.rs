@@ -1,7 +1,6 @@
 //! From settings to a running program: the data directory, the keys, the database, and the parts put together.
 
-use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,8 +16,10 @@ use url::Url;
 
 use crate::app::{App, Parts};
 use crate::config::{Pepper, SessionStore, Settings};
+use crate::keyfile;
 use crate::password::Passwords;
 use crate::password::pepper::{PepperFault, Peppers};
+use crate::tokens::ring::{KeyRing, RingSettings};
 
 /// The database in the data directory.
 pub const DATABASE: &str = "gateward.db";
@@ -79,6 +80,9 @@ pub async fn open_with(
             .with_context(|| format!("passwords.blocklist: the file {} cannot be read", file.display()))?,
     };
     let passwords = Passwords::start(&settings.passwords, peppers, &refused, entropy.clone())?;
+    // Without keys as yet: whoever serves or works with keys starts it.
+    let ring =
+        KeyRing::new(database.directory(), root.clone(), RingSettings::of(&settings), entropy.clone());
     let meter = Arc::new(Meter::default());
     let layered =
         |kv| -> Arc<dyn Kv> { Arc::new(Metered::new(Arc::new(Deadline::new(kv, PATIENCE)), meter.clone())) };
@@ -91,7 +95,8 @@ pub async fn open_with(
         }
     };
     let app =
-        App::new(Parts { settings, base, root, database, records, kv, meter, passwords, clock, entropy })?;
+        App::new(Parts { settings, base, root, database, records, kv, meter, passwords, ring, clock, entropy })?;
+    app.tokens.status.reload(app.clock.now()).await?;
     Ok(Opened { app, stores: Stores(stores) })
 }
 
@@ -158,15 +163,12 @@ async fn root_key(path: &Path, database: &Sqlite, entropy: &dyn Entropy) -> anyh
     let shown = path.display();
     match std::fs::read(path) {
         Ok(bytes) => {
-            let text = String::from_utf8_lossy(&bytes);
-            let key = data_encoding::HEXLOWER_PERMISSIVE.decode(text.trim().as_bytes()).ok();
-            let key = key.and_then(|key| <[u8; 32]>::try_from(key).ok());
-            key.map(RootKey::from_bytes)
-                .with_context(|| format!("{shown} is no root key: 64 hexadecimal digits in one line"))
+            keyfile::parse(&bytes).with_context(|| format!("{shown} is no root key: 64 hexadecimal digits in one line"))
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let directory = database.directory();
             let used = !directory.sealed_keys("pepper").await?.is_empty()
+                || !directory.sealed_keys("signing").await?.is_empty()
                 || !directory
                     .people(&gateward_kernel::ports::PeopleQuery { limit: 1, ..Default::default() })
                     .await?
@@ -177,23 +179,12 @@ async fn root_key(path: &Path, database: &Sqlite, entropy: &dyn Entropy) -> anyh
                 );
             }
             let key = RootKey::random(entropy);
-            write_new(path, &data_encoding::HEXLOWER.encode(key.expose()))
+            keyfile::write_new(path, &key)
                 .with_context(|| format!("the root key cannot be written to {shown}"))?;
             Ok(key)
         }
         Err(error) => Err(error).with_context(|| format!("the root key {shown} cannot be read")),
     }
-}
-
-/// Writes a file that was not there, for its owner's eyes only, so that it survives what happens next.
-fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    writeln!(file, "{text}")?;
-    file.sync_all()?;
-    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        std::fs::File::open(parent)?.sync_all()?;
-    }
-    Ok(())
 }
 
 async fn peppers(

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use gateward_kernel::event::Event;
+use gateward_kernel::ports::Directory;
 use gateward_store::layers::BOUNDS;
 use tracing_subscriber::EnvFilter;
 
@@ -27,6 +29,16 @@ pub fn start_logs(settings: &Log) {
     };
     // In tests several servers share one process and one log.
     drop(started);
+}
+
+/// Writes an audit event, and logs it.
+pub async fn audit(directory: &dyn Directory, event: &Event) {
+    let person = event.person.map(|person| person.to_string());
+    let (fact, request) = (event.fact.name(), event.request.as_deref());
+    tracing::info!(target: "gateward::audit", fact, person, request, "audit");
+    if let Err(fault) = directory.record_event(event).await {
+        tracing::error!(%fault, fact, "an audit event could not be written");
+    }
 }
 
 /// Counted since the start. Every label comes from a closed set.

@@ -42,7 +42,7 @@ impl<P: People> Sessions<P> {
 
     /// Ends one session; whether this call was the one that ended it.
     pub async fn end(&self, id: SessionId, now: Moment) -> Result<bool, Fault> {
-        let Some(ended) = self.book.remove(id).await? else { return Ok(false) };
+        let Some(ended) = self.take_away(id, now).await? else { return Ok(false) };
         if let Some(person) = ended.record.person() {
             self.strike(person, &[id], now).await?;
         }
@@ -52,7 +52,7 @@ impl<P: People> Sessions<P> {
     /// Ends everything of a person that began at `now` or before, listed or not. Says how many listed ones it met.
     pub async fn end_all(&self, person: PersonId, now: Moment) -> Result<usize, Fault> {
         self.people.end_everything(person, now).await?;
-        self.remove_listed(person, None, now).await
+        self.tidy(person, None, now).await
     }
 
     /// Ends everything of the session's person but this session, which goes on under a new secret. `None` when the
@@ -64,13 +64,23 @@ impl<P: People> Sessions<P> {
             return Ok(None);
         }
         self.people.end_everything(person, now).await?;
-        let ended = self.remove_listed(person, Some(keep.id), now).await?;
+        let ended = self.tidy(person, Some(keep.id), now).await?;
         Ok(self.renew(keep.id, now).await?.map(|kept| (kept, ended)))
     }
 
-    /// Takes away what is listed of a person and dead since `now`, after their `valid_from` was moved by other means.
-    pub async fn tidy_others(&self, person: PersonId, keep: SessionId, now: Moment) -> Result<usize, Fault> {
-        self.remove_listed(person, Some(keep), now).await
+    /// Takes away what a person has open and what is dead since `now`, after their `valid_from` was moved to it: the
+    /// listed sessions but the one to keep, what hangs on them, and what hangs on the person alone. Says how many
+    /// sessions it met.
+    pub async fn tidy(
+        &self,
+        person: PersonId,
+        keep: Option<SessionId>,
+        now: Moment,
+    ) -> Result<usize, Fault> {
+        if let Some(dependents) = &self.dependents {
+            dependents.end_with_person(person, now).await?;
+        }
+        self.remove_listed(person, keep, now).await
     }
 
     /// Takes away the listed sessions that are dead since `now`: the moment decided, this only tidies up.
@@ -89,12 +99,30 @@ impl<P: People> Sessions<P> {
                 None => false,
             };
             if !begun_since {
-                ended += usize::from(self.book.remove(entry.id).await?.is_some());
+                ended += usize::from(self.take_away(entry.id, now).await?.is_some());
                 gone.push(entry.id);
             }
         }
         self.strike(person, &gone, now).await?;
         Ok(ended)
+    }
+
+    /// Takes a session away, and first what hangs on it: whoever is told that it ended can rely on both. What was
+    /// attached between the two steps ends in a third.
+    pub(super) async fn take_away(&self, id: SessionId, now: Moment) -> Result<Option<Loaded<Session>>, Fault> {
+        let Some(dependents) = &self.dependents else { return self.book.remove(id).await };
+        let seen = self.book.load(id, now).await?;
+        if let Some(session) = seen.as_ref().filter(|session| !session.record.grants.is_empty()) {
+            dependents.end_with(&session.record, now).await?;
+        }
+        let taken = self.book.remove(id).await?;
+        if let Some(session) = &taken
+            && !session.record.grants.is_empty()
+            && seen.is_none_or(|seen| seen.record.grants != session.record.grants)
+        {
+            dependents.end_with(&session.record, now).await?;
+        }
+        Ok(taken)
     }
 
     async fn strike(&self, person: PersonId, ids: &[SessionId], now: Moment) -> Result<(), Fault> {

@@ -4,12 +4,13 @@ mod listing;
 
 use std::sync::Arc;
 
-use gateward_kernel::id::{PersonId, SessionId};
-use gateward_kernel::ports::{Fault, FaultKind, Kv};
+use gateward_kernel::handle::HandleKey;
+use gateward_kernel::id::{GrantId, PersonId, SessionId};
+use gateward_kernel::ports::{Answer, Fault, FaultKind, Kv};
 use gateward_kernel::record::{Book, Decision, Loaded};
 use gateward_kernel::secret::{Entropy, RootKey, Secret};
 use gateward_kernel::session::{
-    Data, DataRefusal, Entry, Handle, HandleKey, Origin, Policy, Roster, Session, SignIn, Standing, Transport,
+    Data, DataRefusal, Entry, Handle, Origin, Policy, Roster, Session, SignIn, Standing, Transport,
 };
 use gateward_kernel::time::Moment;
 use serde_json::Value;
@@ -45,14 +46,23 @@ pub struct Opened {
     pub handle: Handle,
 }
 
+/// What hangs on sessions and ends with them.
+pub trait Dependents: Send + Sync + 'static {
+    /// Ends what hangs on this session. Called before the session is taken away, and to be repeated without harm.
+    fn end_with<'a>(&'a self, session: &'a Session, now: Moment) -> Answer<'a, ()>;
+    /// Ends what hangs on a person and on no session, after their `valid_from` was moved to `now`.
+    fn end_with_person(&self, person: PersonId, now: Moment) -> Answer<'_, ()>;
+}
+
 /// Sessions over a store, for the people of `P`.
 pub struct Sessions<P: People> {
     book: Book<Session>,
     rosters: Book<Roster>,
     people: P,
     policy: Policy,
-    key: HandleKey,
+    key: HandleKey<SessionId>,
     entropy: Arc<dyn Entropy>,
+    dependents: Option<Arc<dyn Dependents>>,
 }
 
 impl<P: People> std::fmt::Debug for Sessions<P> {
@@ -78,7 +88,14 @@ impl<P: People> Sessions<P> {
             policy,
             key: HandleKey::new(root),
             entropy,
+            dependents: None,
         }
+    }
+
+    /// With something that hangs on sessions and ends with them.
+    #[must_use]
+    pub fn with_dependents(self, dependents: Arc<dyn Dependents>) -> Self {
+        Sessions { dependents: Some(dependents), ..self }
     }
 
     /// The people.
@@ -229,6 +246,52 @@ impl<P: People> Sessions<P> {
         }
     }
 
+    /// Hangs a grant on a living session. `None` when the session is gone or has as many as it can.
+    pub async fn attach(
+        &self,
+        id: SessionId,
+        grant: GrantId,
+        now: Moment,
+    ) -> Result<Option<Arc<Loaded<Session>>>, Fault> {
+        let decide = |session: &Session| match session.with_grant(grant) {
+            Some(next) if session.check(now, &self.policy) == Standing::Alive => Decision::Write(next, true),
+            _ => Decision::Leave(false),
+        };
+        let attached = self.book.change(id, now, decide).await?;
+        Ok(attached.filter(|(_, done)| *done).map(|(session, _)| session))
+    }
+
+    /// Forgets a grant that has ended.
+    pub async fn detach(&self, id: SessionId, grant: GrantId, now: Moment) -> Result<(), Fault> {
+        let decide = |session: &Session| match session.grants.contains(&grant) {
+            true => Decision::Write(session.without_grant(grant), ()),
+            false => Decision::Leave(()),
+        };
+        self.book.change(id, now, decide).await.map(|_| ())
+    }
+
+    /// Writes a use of a session, if it is worth it. `None` when the session does not live.
+    pub async fn touch(
+        &self,
+        id: SessionId,
+        now: Moment,
+    ) -> Result<Option<Living<P::Person>>, Fault> {
+        let Some(session) = self.book.load(id, now).await? else { return Ok(None) };
+        let person = match session.record.person() {
+            None => None,
+            Some(id) => self.people.load(id, now).await?,
+        };
+        let validity = person.as_deref().map(Accountable::validity);
+        if session.record.check_with(validity, now, &self.policy) != Standing::Alive {
+            return Ok(None);
+        }
+        if !session.record.wants_touch(now, &self.policy) {
+            return Ok(Some(Living { session, person }));
+        }
+        let touched = self.book.change(id, now, |current| current.touch(now, &self.policy)).await?;
+        Ok(touched.map(|(session, ())| Living { session, person }))
+    }
+
     /// Gives a living session a new secret. `None` when it is gone.
     pub async fn renew(&self, id: SessionId, now: Moment) -> Result<Option<Opened>, Fault> {
         let handle = self.handle(id, self.fresh_secret());
@@ -305,7 +368,7 @@ impl<P: People> Sessions<P> {
             };
             if let Some((_, dropped)) = self.rosters.change(person, now, decide).await? {
                 for id in dropped {
-                    self.book.remove(id).await?;
+                    self.take_away(id, now).await?;
                 }
                 return Ok(());
             }

@@ -42,7 +42,7 @@ pub struct PeopleQuery {
     pub limit: usize,
 }
 
-/// A key that the installation keeps in its directory, encrypted under the root key.
+/// A key that the installation keeps in its directory, encrypted under one that is not there.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SealedKey {
     /// What it is for, such as `pepper`.
@@ -85,7 +85,13 @@ pub trait Directory: Send + Sync + 'static {
     fn sealed_keys<'a>(&'a self, purpose: &'a str) -> Answer<'a, Vec<SealedKey>>;
     /// Writes a key unless its purpose already has one of that id; whether it was written.
     fn add_sealed_key<'a>(&'a self, key: &'a SealedKey) -> Answer<'a, bool>;
-    /// Tells `listener` of every changed person (kind `person`), as [`Kv::changes`](super::Kv::changes) does.
+    /// Encrypts a key anew: writes other `sealed` bytes for the key of this purpose, id and `created`; whether there is
+    /// (still) such a key. Never brings back what was removed.
+    fn replace_sealed_key<'a>(&'a self, key: &'a SealedKey) -> Answer<'a, bool>;
+    /// Takes a key away; whether there was one.
+    fn remove_sealed_key<'a>(&'a self, purpose: &'a str, id: &'a str) -> Answer<'a, bool>;
+    /// Tells `listener` of every changed person (kind `person`, with the person's id) and of every added, replaced and
+    /// removed key (kind `key`, with its purpose as id), as [`Kv::changes`](super::Kv::changes) does.
     fn changes(&self, listener: Arc<dyn Listener>);
     /// Whether the directory answers: for readiness.
     fn ping(&self) -> Answer<'_, ()>;

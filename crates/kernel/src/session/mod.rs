@@ -1,7 +1,6 @@
 //! Sessions: who, by which proofs, since when, last used, ends when, and the application's data.
 
 mod data;
-mod handle;
 mod roster;
 
 use std::net::IpAddr;
@@ -10,13 +9,16 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use data::{Data, DataRefusal, MAX_DATA};
-pub use handle::{Handle, HandleKey, NotAHandle, TEXT_LENGTH};
 pub use roster::{Entry, Roster};
 
-use crate::id::{PersonId, SessionId};
+use crate::handle;
+use crate::id::{GrantId, PersonId, SessionId};
 use crate::record::{Decision, Record};
 use crate::secret::Digest;
 use crate::time::Moment;
+
+/// A session's secret as it travels: `gws1_` and 72 characters.
+pub type Handle = handle::Handle<SessionId>;
 
 /// How long sessions of one sort live.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,6 +38,8 @@ pub struct Policy {
     pub plain: Lifetimes,
     /// Of people who asked to be remembered.
     pub remembered: Lifetimes,
+    /// Of apps that signed in for tokens: used when they refresh.
+    pub app: Lifetimes,
     /// A use is written at most once per this share of the idle time, in per cent (1 to 50).
     pub renew_percent: u8,
     /// The largest application data, in bytes.
@@ -50,6 +54,7 @@ impl Policy {
             Life::Guest => self.guest,
             Life::Plain => self.plain,
             Life::Remembered => self.remembered,
+            Life::App => self.app,
         }
     }
 }
@@ -64,6 +69,8 @@ pub enum Life {
     Plain,
     /// Signed in, and asked to be remembered.
     Remembered,
+    /// An app that was given tokens.
+    App,
 }
 
 /// How the secret travels.
@@ -76,6 +83,8 @@ pub enum Transport {
     Header,
     /// In the URL, for browsers without cookies.
     Url,
+    /// Not at all: the app has tokens, and nobody has the session's secret.
+    Token,
 }
 
 /// How somebody proved who they are (`amr` of RFC 8176).
@@ -141,7 +150,13 @@ pub struct Session {
     pub ends: Moment,
     /// The application's data.
     pub data: Data,
+    /// The grants that hang on it and end with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grants: Vec<GrantId>,
 }
+
+/// The most grants that hang on one session.
+pub const MAX_GRANTS: usize = 100;
 
 /// How a session stands at a moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -194,6 +209,7 @@ impl Session {
             used: now,
             ends: now + policy.guest.absolute,
             data: Data::default(),
+            grants: Vec::new(),
         }
     }
 
@@ -228,8 +244,11 @@ impl Session {
     }
 
     fn accept(&mut self, sign_in: SignIn, now: Moment, policy: &Policy) {
-        self.life =
-            if sign_in.remember || self.life == Life::Remembered { Life::Remembered } else { Life::Plain };
+        self.life = match self.transport {
+            Transport::Token => Life::App,
+            _ if sign_in.remember || self.life == Life::Remembered => Life::Remembered,
+            _ => Life::Plain,
+        };
         self.ends = now + policy.lifetimes(self.life).absolute;
         self.subject =
             Some(Subject { person: sign_in.person, since: sign_in.proof.at, proofs: vec![sign_in.proof] });
@@ -249,6 +268,23 @@ impl Session {
             subject.since = subject.since.max(now);
         }
         next
+    }
+
+    /// The same session with a grant that ends with it; `None` when it has [`MAX_GRANTS`] already.
+    pub fn with_grant(&self, grant: GrantId) -> Option<Self> {
+        if self.grants.contains(&grant) {
+            return Some(self.clone());
+        }
+        let mut next = self.clone();
+        next.grants.push(grant);
+        (next.grants.len() <= MAX_GRANTS).then_some(next)
+    }
+
+    /// The same session without a grant that has ended.
+    #[must_use]
+    pub fn without_grant(&self, grant: GrantId) -> Self {
+        let grants = self.grants.iter().filter(|own| **own != grant).copied().collect();
+        Session { grants, ..self.clone() }
     }
 
     /// The person who signed in.
@@ -337,19 +373,8 @@ impl Record for Session {
 
     fn weight(&self) -> usize {
         let proofs = self.subject.as_ref().map_or(0, |subject| subject.proofs.len() * size_of::<Proof>());
-        size_of::<Self>() + self.origin.device.len() + proofs + self.data.json().len()
-    }
-}
-
-impl AsRef<[u8]> for SessionId {
-    fn as_ref(&self) -> &[u8] {
-        self.as_bytes()
-    }
-}
-
-impl AsRef<[u8]> for PersonId {
-    fn as_ref(&self) -> &[u8] {
-        self.as_bytes()
+        let grants = self.grants.len() * size_of::<GrantId>();
+        size_of::<Self>() + self.origin.device.len() + proofs + grants + self.data.json().len()
     }
 }
 

@@ -10,6 +10,7 @@ fn policy() -> Policy {
         guest: Lifetimes { idle: HOUR, absolute: 24 * HOUR },
         plain: Lifetimes { idle: HOUR / 2, absolute: 12 * HOUR },
         remembered: Lifetimes { idle: 24 * HOUR, absolute: 720 * HOUR },
+        app: Lifetimes { idle: 720 * HOUR, absolute: 4320 * HOUR },
         renew_percent: 10,
         data_limit: MAX_DATA,
         per_person: 3,
@@ -164,4 +165,18 @@ proptest! {
             if let Decision::Write(next, ()) = current.touch(now, &policy()) { current = next; }
         }
     }
+}
+
+#[test]
+fn grants_hang_on_a_session_up_to_a_limit() {
+    let grant = |number: u8| GrantId::from_bytes([number; 16]);
+    let mut full = session(at(0));
+    for number in 0..MAX_GRANTS {
+        full = full.with_grant(grant(number as u8)).unwrap();
+    }
+    assert_eq!(full.grants.len(), MAX_GRANTS);
+    assert_eq!(full.with_grant(grant(0)).as_ref(), Some(&full), "one that hangs on it already");
+    assert_eq!(full.with_grant(grant(200)), None);
+    let fewer = full.without_grant(grant(3));
+    assert!(!fewer.grants.contains(&grant(3)) && fewer.with_grant(grant(200)).is_some());
 }

@@ -1,8 +1,13 @@
 //! The account page and its forms.
 
-use gateward_kernel::event::Fact;
+use std::time::Duration;
+
+use gateward_kernel::event::{EventQuery, Fact};
 use gateward_kernel::person::{Email, Person, UserName, tidy_display_name};
+use gateward_kernel::ports::Fault;
 use gateward_kernel::refusal::Refusal;
+use gateward_kernel::session::Transport;
+use gateward_kernel::time::Moment;
 use http::StatusCode;
 
 use crate::face::answer::{self, Answer};
@@ -15,6 +20,9 @@ use crate::password::web::limits;
 use crate::people::NotChanged;
 use crate::session::view::row;
 use crate::session::web::{clear_cookie, end_others, end_own, hand_over};
+
+/// For so long the person is told that a key of an app was used twice.
+const TOLD_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// `GET /account`
 pub async fn page(visit: Visit) -> Answer {
@@ -36,7 +44,9 @@ async fn content(
 ) -> Result<AccountPage, Failure> {
     let person = visit.signed_in()?;
     let current = visit.session()?.session.record.id;
-    let sessions = visit.app.sessions.list(person.id, visit.now).await?;
+    let (apps, sessions): (Vec<_>, Vec<_>) = (visit.app.sessions.list(person.id, visit.now).await?)
+        .into_iter()
+        .partition(|session| session.record.transport == Transport::Token);
     // What was typed and refused is shown again, so that it can be mended.
     let typed = |name: &str, stored: Option<&str>| match visit.form.get(name) {
         Some(typed) => typed.chars().take(320).collect(),
@@ -50,10 +60,25 @@ async fn content(
         email: typed("email", person.email.as_ref().map(|email| email.as_str())),
         groups: person.groups.clone(),
         sessions: sessions.iter().map(|session| row(&session.record, Some(current))).collect(),
+        apps: apps.iter().map(|session| row(&session.record, Some(current))).collect(),
+        key_reused: key_reused(visit, person).await?.map(Moment::micros),
         notice,
         errors,
         limits: limits(visit),
     })
+}
+
+/// When a key of one of the person's apps was used twice, unless that is long ago or they have set a new password since.
+async fn key_reused(visit: &Visit, person: &Person) -> Result<Option<Moment>, Fault> {
+    let query = EventQuery {
+        person: Some(person.id),
+        fact: Some(Fact::RefreshTokenReused),
+        limit: 1,
+        ..EventQuery::default()
+    };
+    let newest = visit.app.directory().events(&query).await?.first().map(|event| event.at);
+    let is_settled = |at: Moment| person.password.as_ref().is_some_and(|password| password.set > at);
+    Ok(newest.filter(|at| visit.now.since(*at) < TOLD_FOR && !is_settled(*at)))
 }
 
 async fn refused(visit: &Visit, problem: FieldProblem) -> Answer {

@@ -58,7 +58,7 @@ pub async fn events(visit: Visit) -> Answer {
             .filter(|limit| (1..=MOST_EVENTS).contains(limit))
             .ok_or_else(|| Refusal::Malformed(format!("limit is a number from 1 to {MOST_EVENTS}.")))?,
     };
-    let events = visit.app.directory().events(&EventQuery { person, before: None, limit }).await?;
+    let events = visit.app.directory().events(&EventQuery { person, limit, ..EventQuery::default() }).await?;
     let views: Vec<_> = events.iter().map(view).collect();
     answer::json(&json!({ "events": views }))
 }

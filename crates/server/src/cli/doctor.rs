@@ -103,7 +103,7 @@ fn about_addresses(settings: &Settings, findings: &mut Findings) {
 
 /// Browsers drop what is too large or too much, and say nothing.
 fn about_cookie(cookies: &crate::app::Cookies, findings: &mut Findings) {
-    let secret = "v".repeat(gateward_kernel::session::TEXT_LENGTH);
+    let secret = "v".repeat(gateward_kernel::handle::TEXT_LENGTH);
     let bytes = cookies
         .session
         .set(&secret, Some(Duration::from_secs(u64::from(u32::MAX))))

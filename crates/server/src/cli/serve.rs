@@ -33,6 +33,7 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     let base = settings.base_url_on(listening.address);
     let opened = start::open(settings, base, Missing::Create).await?;
     let app = opened.app;
+    app.tokens.mint.ring().start(app.clock.now()).await?;
     let invitation = invite(app.directory(), &app.setup, &app.base, &*app.entropy, app.clock.now()).await?;
     let address = listening.address;
     let watched = tls.clone();
@@ -44,6 +45,7 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     tell(&invitation);
     tokio::spawn(jobs::sweep(app.clone(), opened.stores.0));
     tokio::spawn(jobs::watch_keys(app.clone()));
+    tokio::spawn(jobs::follow_status(app.clone()));
     if let Some(tls) = watched {
         tokio::spawn(tls.watch());
     }

@@ -16,6 +16,7 @@ pub(super) fn check(settings: &Settings, resolving: &mut Resolving) {
     limits(settings, &mut checks);
     apps(settings, &mut checks);
     url_transport(settings, &mut checks);
+    tokens(settings, &mut checks);
     let found = checks.found;
     resolving.problems.extend(found);
 }
@@ -84,10 +85,12 @@ fn tls(settings: &Settings, checks: &mut Checks<'_>) {
 
 fn lifetimes(settings: &Settings, checks: &mut Checks<'_>) {
     let sessions = &settings.sessions;
-    let pairs: [(&str, Span, &str, Span); 3] = [
+    let tokens = &settings.tokens;
+    let pairs: [(&str, Span, &str, Span); 4] = [
         ("sessions.idle", sessions.idle, "sessions.absolute", sessions.absolute),
         ("sessions.remember_idle", sessions.remember_idle, "sessions.remember", sessions.remember),
         ("sessions.guest_idle", sessions.guest_idle, "sessions.guest_absolute", sessions.guest_absolute),
+        ("tokens.refresh_idle", tokens.refresh_idle, "tokens.refresh_absolute", tokens.refresh_absolute),
     ];
     for (idle_key, idle, whole_key, whole) in pairs {
         if idle > whole {
@@ -145,6 +148,32 @@ fn apps(settings: &Settings, checks: &mut Checks<'_>) {
             let message = format!("{:?} is the host of app[{}] already", app.host.to_string(), earlier + 1);
             checks.contradict(&[&key, "app"], message);
         }
+        audience(settings, index, app, checks);
+    }
+}
+
+/// What no token can have opens nothing: a slip of the pen, which is better told.
+fn audience(settings: &Settings, index: usize, app: &super::sections::App, checks: &mut Checks<'_>) {
+    let Some(audience) = &app.audience else { return };
+    let key = format!("app[{}].audience", index + 1);
+    let Some(resource) = settings.resource.iter().find(|resource| resource.audience == *audience) else {
+        let message = format!(
+            "{:?} is the audience of no [[resource]], so that nobody can have a token for it; add one",
+            audience.as_str()
+        );
+        checks.contradict(&[&key, "app", "resource"], message);
+        return;
+    };
+    for (number, rule) in app.rules.iter().enumerate() {
+        if let Some(scope) = rule.scopes.iter().find(|scope| !resource.scopes.contains(scope)) {
+            let key = format!("app[{}].rules[{}]", index + 1, number + 1);
+            let message = format!(
+                "{:?} is no scope of the [[resource]] {:?}, so that no token can have it",
+                scope.as_str(),
+                audience.as_str()
+            );
+            checks.contradict(&[&key, "app", "resource"], message);
+        }
     }
 }
 
@@ -157,6 +186,29 @@ fn url_transport(settings: &Settings, checks: &mut Checks<'_>) {
         if !protected {
             let message = format!("{:?} is on a host that is no [[app]]", place.to_string());
             checks.contradict(&["sessions.url_transport", "app"], message);
+        }
+    }
+}
+
+fn tokens(settings: &Settings, checks: &mut Checks<'_>) {
+    let keys = &settings.keys;
+    if keys.cache > keys.lead {
+        let (cache, lead) = (checks.told("keys.cache", keys.cache), checks.told("keys.lead", keys.lead));
+        let message = format!("{cache} and {lead}; a key must not sign before every cached key set has it");
+        checks.contradict(&["keys.cache", "keys.lead"], message);
+    }
+    if keys.rotate.duration() != std::time::Duration::ZERO && keys.lead >= keys.rotate {
+        let (lead, rotate) = (checks.told("keys.lead", keys.lead), checks.told("keys.rotate", keys.rotate));
+        let message = format!("{lead} and {rotate}; a key is published while its predecessor signs");
+        checks.contradict(&["keys.lead", "keys.rotate"], message);
+    }
+    for (index, resource) in settings.resource.iter().enumerate() {
+        let same = |earlier: &super::sections::Resource| earlier.audience == resource.audience;
+        if let Some(earlier) = settings.resource.iter().take(index).position(same) {
+            let key = format!("resource[{}].audience", index + 1);
+            let message =
+                format!("{:?} is the audience of resource[{}] already", resource.audience.as_str(), earlier + 1);
+            checks.contradict(&[&key, "resource"], message);
         }
     }
 }

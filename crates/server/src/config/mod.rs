@@ -33,13 +33,14 @@ pub use describe::{default_file, manual};
 pub use effective::{Effective, to_json, to_text};
 pub use problem::{Origin, Problem};
 pub use sections::{
-    App, Audit, Cookie, Directory, Limits, Log, Passwords, Rule, Secrets, Sessions, Settings, Throttle, Tls,
+    App, Audit, Cookie, Directory, Keys, Limits, Log, Passwords, Resource, Rule, Secrets, Sessions, Settings,
+    Throttle, Tls, Tokens,
 };
 pub use sources::{DEFAULT_FILE, FileText, Flag, SecretFile, Sources};
 pub use values::{
-    Allow, Bytes, Cidr, CookieDomain, CookiePrefix, DirectoryStore, GroupName, HostPath, HostPattern,
-    Language, LogFormat, LogLevel, Method, NodeName, PathPattern, Pepper, SameSite, Secret, SessionStore,
-    SiteUrl, Span,
+    Algorithm, Allow, Bytes, Cidr, ClaimName, CookieDomain, CookiePrefix, DirectoryStore, GroupName, HostPath, HostPattern,
+    Language, LogFormat, LogLevel, Method, NodeName, PathPattern, Pepper, ResourceName, SameSite, ScopeName,
+    Secret, SessionStore, SiteUrl, Span, TokenFormat,
 };
 
 /// Settings that are complete and right, and where each value comes from.

@@ -6,14 +6,14 @@ use gateward_guard::problem;
 use gateward_kernel::refusal::Refusal;
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, LOCATION, REFERRER_POLICY, RETRY_AFTER,
-    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
 use super::failure::Failure;
 use super::page::{ErrorPage, ErrorTitle, Frame, Page};
-use super::visit::Visit;
+use super::visit::{Presented, Visit};
 use crate::app::App;
 
 /// How a route's answers look.
@@ -123,7 +123,7 @@ pub fn failed(visit: &Visit, face: Face, failure: &Failure) -> Response {
         (Face::Page, Some(Refusal::NotSignedIn)) => see_other(&sign_in_path(visit, false)),
         (Face::Page, Some(Refusal::NotFresh)) => see_other(&sign_in_path(visit, true)),
         (Face::Page, _) => error_page(visit, refusal.as_ref()),
-        (Face::Problem, Some(refusal)) => Ok(problem(refusal)),
+        (Face::Problem, Some(refusal)) => Ok(challenged(visit, refusal, problem(refusal))),
         (Face::Plain, Some(refusal)) => {
             let row = refusal.row();
             text(status(row.status), format!("{}\n", row.title))
@@ -137,6 +137,22 @@ pub fn failed(visit: &Visit, face: Face, failure: &Failure) -> Response {
     })
 }
 
+/// Tells a program by what it could have come, and what was wrong with the token it came with (RFC 6750 §3).
+fn challenged(visit: &Visit, refusal: &Refusal, mut response: Response) -> Response {
+    let value = match (refusal, &visit.bearer) {
+        (Refusal::NotSignedIn, Presented::Bad) => "Bearer realm=\"gateward\", error=\"invalid_token\"".to_owned(),
+        (Refusal::NotSignedIn, _) => "Bearer realm=\"gateward\"".to_owned(),
+        (Refusal::InsufficientScope(scope), _) => {
+            format!("Bearer realm=\"gateward\", error=\"insufficient_scope\", scope=\"{scope}\"")
+        }
+        _ => return response,
+    };
+    if let Ok(value) = HeaderValue::from_str(&value) {
+        response.headers_mut().insert(WWW_AUTHENTICATE, value);
+    }
+    response
+}
+
 /// Where to sign in, and come back to this page afterwards; from a form, to the page that shows it.
 fn sign_in_path(visit: &Visit, again: bool) -> String {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
@@ -144,7 +160,7 @@ fn sign_in_path(visit: &Visit, again: bool) -> String {
         query.append_pair("again", "1");
     }
     let back = match visit.path.strip_prefix("/admin/people/").and_then(|rest| rest.split('/').next()) {
-        _ if visit.method == http::Method::GET => visit.path.clone(),
+        _ if visit.method == http::Method::GET => visit.target.clone(),
         Some(person) => format!("/admin/people/{person}"),
         None => "/account".to_owned(),
     };

@@ -12,6 +12,7 @@ use axum::routing::{MethodFilter, on};
 use gateward_guard::cookies::warn_near_limits;
 use gateward_guard::forwarded::ClientAddress;
 use gateward_kernel::refusal::Refusal;
+use gateward_kernel::session::Transport;
 use http::header::SET_COOKIE;
 use http::{HeaderMap, Method};
 
@@ -19,9 +20,10 @@ use super::answer::{self, Answer, Face};
 use super::failure::Failure;
 use super::form::Form;
 use super::gate::{self, Gate};
-use super::visit::{self, Visit};
+use super::visit::{self, Presented, Visit};
 use crate::app::App;
 use crate::session::present;
+use crate::tokens::bearer;
 
 /// What a route does.
 pub type Handler = fn(Visit) -> Pin<Box<dyn Future<Output = Answer> + Send>>;
@@ -128,6 +130,7 @@ impl Teller {
             client: visit.client,
             method: visit.method.clone(),
             path: visit.path.clone(),
+            target: visit.target.clone(),
             query: Form::default(),
             headers: HeaderMap::new(),
             params: Vec::new(),
@@ -135,6 +138,7 @@ impl Teller {
             form: Form::default(),
             presented: None,
             living: visit.living.clone(),
+            bearer: visit.bearer.clone(),
             language: visit.language,
             browser: visit.browser,
         };
@@ -159,12 +163,14 @@ async fn visit_of(app: &Arc<App>, request: Request) -> (Visit, Result<(), Failur
         client: peer,
         method: parts.method,
         path: parts.uri.path().to_owned(),
+        target: parts.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned(),
         query: Form::default(),
         params,
         body: bytes::Bytes::new(),
         form: Form::default(),
         presented: None,
         living: None,
+        bearer: Presented::Nothing,
         language: visit::language(app, &parts.headers),
         browser: visit::browser_cookie(app, &parts.headers),
         headers: parts.headers,
@@ -184,8 +190,23 @@ async fn fill(visit: &mut Visit, peer: IpAddr, query: &str, body: Request) -> Re
     visit.body = gate::read_body(&app, &visit.headers, body).await?;
     visit.presented = present::secret(&app, &visit.headers)?;
     if let Some((handle, transport)) = &visit.presented {
+        if *transport == Transport::Cookie && present::access_token(&visit.headers)?.is_some() {
+            let twice = "A session cookie and an access token are presented: send one of them.";
+            return Err(Refusal::Malformed(twice.into()).into());
+        }
         let living = app.sessions.check(handle, visit.now).await?;
         visit.living = living.filter(|living| living.session.record.transport == *transport);
+    } else if let Some(token) = present::access_token(&visit.headers)? {
+        let own = app.tokens.mint.issuer();
+        let bearer = bearer::check(&app, token, own, visit.now).await?;
+        // Whoever comes with a token acts in the session it hangs on.
+        if let Some(id) = bearer.as_ref().and_then(|bearer| bearer.session) {
+            visit.living = app.sessions.touch(id, visit.now).await?;
+        }
+        visit.bearer = match bearer {
+            Some(bearer) if visit.living.is_some() => Presented::Good(bearer),
+            _ => Presented::Bad,
+        };
     }
     Ok(())
 }

@@ -80,7 +80,7 @@ pub fn check(visit: &mut Visit, gate: Gate) -> Result<(), Failure> {
             visit.form = Form::read(&visit.body)?;
             let browser = visit.browser.as_ref().map_or(&[][..], |browser| browser);
             let token = visit.form.text("csrf");
-            let genuine = visit.app.tokens.accepts(token, browser, &visit.form_name(name), visit.now);
+            let genuine = visit.app.form_tokens.accepts(token, browser, &visit.form_name(name), visit.now);
             if !genuine && !crate::session::url::may_come_without_cookie(visit) {
                 // With a session that has ended its form tokens have, too: signing in is what helps then.
                 admit(visit, gate.who)?;

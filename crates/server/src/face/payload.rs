@@ -14,6 +14,29 @@ pub enum Payload {
     Nothing,
     /// Some bytes.
     Body(Body),
+    /// Bytes that go on for as long as both sides want, and what is held meanwhile.
+    Stream(Body, Held),
+}
+
+/// Something that is let go when the answer has ended.
+pub struct Held(#[expect(dead_code, reason = "held, not looked at")] Box<dyn Send>);
+
+impl std::fmt::Debug for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Held")
+    }
+}
+
+impl Payload {
+    /// The same, holding `held` to its end when nobody knows when that is.
+    pub fn holding(self, held: impl Send + 'static) -> Self {
+        match self {
+            Payload::Body(body) if http_body::Body::size_hint(&body).exact().is_none() => {
+                Payload::Stream(body, Held(Box::new(held)))
+            }
+            other => other,
+        }
+    }
 }
 
 impl From<Body> for Payload {
@@ -32,21 +55,21 @@ impl http_body::Body for Payload {
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         match self.get_mut() {
             Payload::Nothing => Poll::Ready(None),
-            Payload::Body(body) => Pin::new(body).poll_frame(context),
+            Payload::Body(body) | Payload::Stream(body, _) => Pin::new(body).poll_frame(context),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             Payload::Nothing => true,
-            Payload::Body(body) => body.is_end_stream(),
+            Payload::Body(body) | Payload::Stream(body, _) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Payload::Nothing => SizeHint::with_exact(0),
-            Payload::Body(body) => body.size_hint(),
+            Payload::Body(body) | Payload::Stream(body, _) => body.size_hint(),
         }
     }
 }

@@ -21,6 +21,19 @@ use super::form::Form;
 use super::language::Language;
 use crate::app::App;
 use crate::people::Known;
+use crate::tokens::bearer::Bearer;
+
+/// What access token came with a request.
+#[derive(Clone, Debug, Default)]
+pub enum Presented {
+    /// None.
+    #[default]
+    Nothing,
+    /// One that is not good here, or not any more.
+    Bad,
+    /// One that is good.
+    Good(Bearer),
+}
 
 /// A request, and everything that was found out about it before its handler runs.
 #[derive(Debug)]
@@ -37,6 +50,8 @@ pub struct Visit {
     pub method: Method,
     /// Its path.
     pub path: String,
+    /// Its path with its query, as it came.
+    pub target: String,
     /// Its query.
     pub query: Form,
     /// Its headers.
@@ -51,6 +66,8 @@ pub struct Visit {
     pub presented: Option<(Handle, Transport)>,
     /// The living session.
     pub living: Option<Living<Known>>,
+    /// The access token that was presented, and whether it is good.
+    pub bearer: Presented,
     /// In which language to answer.
     pub language: Language,
     /// The random value in the cookie that form tokens are bound to.
@@ -116,7 +133,7 @@ impl Visit {
     /// gives it one, see [`Answer`](super::answer).
     pub fn token(&self, form: &str) -> String {
         let browser = self.browser.unwrap_or_default();
-        self.app.tokens.issue(&browser, &self.form_name(form), self.now)
+        self.app.form_tokens.issue(&browser, &self.form_name(form), self.now)
     }
 
     /// An audit event of this request, about the person given.

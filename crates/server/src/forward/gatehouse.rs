@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::identity::Identity;
-use super::law::{Access, AppRules, Law, Rule};
+use super::law::{Access, AppRules, Law, Rule, Takes};
 use super::reply::SignInPage;
 use crate::config::{self, Allow};
 
@@ -55,6 +55,15 @@ fn rules(app: &config::App) -> AppRules {
             Allow::Groups => Access::Groups(rule.groups.iter().map(ToString::to_string).collect()),
             Allow::Nobody => Access::Nobody,
         },
+        scopes: rule.scopes.iter().map(ToString::to_string).collect(),
     };
-    AppRules { host: app.host.to_string(), rules: app.rules.iter().map(rule).collect() }
+    let takes = |audience: &config::ResourceName| Takes {
+        audience: audience.to_string(),
+        in_query: app.token_in_query,
+    };
+    AppRules {
+        host: app.host.to_string(),
+        takes: app.audience.as_ref().map(takes),
+        rules: app.rules.iter().map(rule).collect(),
+    }
 }

@@ -2,11 +2,13 @@
 //!
 //! The first rule that matches decides. It matches when its path, its methods and its networks do; an empty list of methods or
 //! networks matches everything. A listed host without a matching rule is denied. A path that can be read in several ways is
-//! judged in each of them, and the strictest verdict counts.
+//! judged in each of them, and the strictest verdict counts. An access token is judged as its person is, and needs the scopes
+//! of the rule besides.
 
 use std::net::IpAddr;
 
 use gateward_kernel::person::Person;
+use gateward_kernel::token::Scope;
 use hashbrown::HashMap;
 use ipnet::IpNet;
 
@@ -18,8 +20,19 @@ use super::target::loose_path;
 pub struct AppRules {
     /// `wiki.example.com`, `wiki.example.com:8443`, or `*.example.com` for every name one label below.
     pub host: String,
+    /// Which access tokens open it; `None`: tokens are the application's own business.
+    pub takes: Option<Takes>,
     /// In the order in which they are tried.
     pub rules: Vec<Rule>,
+}
+
+/// Which access tokens open a host.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Takes {
+    /// Those with this audience.
+    pub audience: String,
+    /// Whether they may stand in the query, too.
+    pub in_query: bool,
 }
 
 /// One rule, as it stands in the settings.
@@ -33,6 +46,8 @@ pub struct Rule {
     pub networks: Vec<IpNet>,
     /// Who is let through.
     pub access: Access,
+    /// What an access token must allow. Sessions need no scope.
+    pub scopes: Vec<String>,
 }
 
 /// Whom a rule lets through.
@@ -69,6 +84,8 @@ pub enum Verdict {
 pub enum Missing {
     /// Membership in one of these groups.
     Groups(Vec<String>),
+    /// A token that allows this: scopes with blanks between them.
+    Scope(String),
     /// A connection from a network that is allowed.
     Network,
     /// A rule that lets anybody through to this address.
@@ -81,11 +98,13 @@ pub struct Law {
     exact: HashMap<Box<str>, Vec<App>>,
     /// By the name behind the `*.`.
     wildcard: HashMap<Box<str>, Vec<App>>,
+    looks_at_queries: bool,
 }
 
 #[derive(Debug)]
 struct App {
     port: Option<u16>,
+    takes: Option<Takes>,
     rules: Vec<Compiled>,
     /// Whether every pattern is its own loose form.
     plain: bool,
@@ -110,11 +129,19 @@ enum Form {
     Loose,
 }
 
+/// Who asks: somebody in a session, or somebody whose app has a token with this scope.
+#[derive(Clone, Copy)]
+struct Caller<'a> {
+    person: &'a Person,
+    scope: Option<&'a Scope>,
+}
+
 impl Law {
     /// The law of these apps. Of two with the same host the first counts.
     pub fn new(apps: impl IntoIterator<Item = AppRules>) -> Law {
         let mut law = Law::default();
         for app in apps {
+            law.looks_at_queries |= app.takes.as_ref().is_some_and(|takes| takes.in_query);
             let (map, host) = match app.host.strip_prefix("*.") {
                 Some(parent) => (&mut law.wildcard, parent),
                 None => (&mut law.exact, app.host.as_str()),
@@ -126,7 +153,7 @@ impl Law {
             let port = port.strip_prefix(':').and_then(|port| port.parse().ok());
             let rules: Vec<Compiled> = app.rules.into_iter().map(Compiled::new).collect();
             let plain = rules.iter().all(|rule| rule.exact == rule.loose);
-            map.entry(name.into()).or_default().push(App { port, rules, plain });
+            map.entry(name.into()).or_default().push(App { port, takes: app.takes, rules, plain });
         }
         law
     }
@@ -136,16 +163,35 @@ impl Law {
         self.app(host, port).is_some()
     }
 
+    /// Which access tokens open the host that is asked for.
+    pub fn takes(&self, question: &Question<'_>) -> Option<&Takes> {
+        self.app(question.host(), question.port())?.takes.as_ref()
+    }
+
+    /// Whether any host takes tokens in the query.
+    pub(super) fn looks_at_queries(&self) -> bool {
+        self.looks_at_queries
+    }
+
     /// Judges a question for the person whose living session came with it, if there is one.
     pub fn decide(&self, question: &Question<'_>, person: Option<&Person>) -> Verdict {
+        self.decide_for(question, person.map(|person| Caller { person, scope: None }))
+    }
+
+    /// Judges a question for the person whose token came with it, a good one for this host, and what it allows.
+    pub fn decide_by_token(&self, question: &Question<'_>, person: &Person, scope: &Scope) -> Verdict {
+        self.decide_for(question, Some(Caller { person, scope: Some(scope) }))
+    }
+
+    fn decide_for(&self, question: &Question<'_>, caller: Option<Caller<'_>>) -> Verdict {
         let Some(app) = self.app(question.host(), question.port()) else { return Verdict::NotListed };
         let target = question.target();
-        let mut verdict = app.judge(question, Form::Exact, target.decoded(), person);
+        let mut verdict = app.judge(question, Form::Exact, target.decoded(), caller);
         if target.raw() != target.decoded() {
-            verdict = verdict.stricter(app.judge(question, Form::Exact, target.raw(), person));
+            verdict = verdict.stricter(app.judge(question, Form::Exact, target.raw(), caller));
         }
         if !app.plain || target.loose() != target.decoded() {
-            verdict = verdict.stricter(app.judge(question, Form::Loose, target.loose(), person));
+            verdict = verdict.stricter(app.judge(question, Form::Loose, target.loose(), caller));
         }
         verdict
     }
@@ -168,7 +214,7 @@ impl Law {
 }
 
 impl App {
-    fn judge(&self, question: &Question<'_>, form: Form, path: &str, person: Option<&Person>) -> Verdict {
+    fn judge(&self, question: &Question<'_>, form: Form, path: &str, caller: Option<Caller<'_>>) -> Verdict {
         let mut elsewhere = false;
         for rule in &self.rules {
             let pattern = if form == Form::Exact { &rule.exact } else { &rule.loose };
@@ -176,7 +222,7 @@ impl App {
                 continue;
             }
             match rule.takes_network(question.client()) {
-                Some(true) => return rule.rule.access.judge(person),
+                Some(true) => return rule.rule.judge(caller),
                 Some(false) => elsewhere = elsewhere || rule.rule.access != Access::Nobody,
                 // The rule may count or not, and there is no telling: nothing may pass by it, nor by one behind it.
                 None => return Verdict::Denied { missing: Missing::Network },
@@ -225,6 +271,19 @@ impl Pattern {
             Some(rest) if self.below => rest.is_empty() || rest.starts_with('/'),
             Some(rest) => rest.is_empty(),
             None => false,
+        }
+    }
+}
+
+impl Rule {
+    fn judge(&self, caller: Option<Caller<'_>>) -> Verdict {
+        let verdict = self.access.judge(caller.map(|caller| caller.person));
+        let lacks = |scope: &Scope| self.scopes.iter().any(|needed| !scope.has(needed));
+        match caller.and_then(|caller| caller.scope) {
+            Some(scope) if verdict == Verdict::Allow && self.access != Access::Everyone && lacks(scope) => {
+                Verdict::Denied { missing: Missing::Scope(self.scopes.join(" ")) }
+            }
+            _ => verdict,
         }
     }
 }

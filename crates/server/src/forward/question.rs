@@ -19,6 +19,7 @@ pub struct Question<'a> {
     target: Target<'a>,
     client: Option<IpAddr>,
     headers: &'a HeaderMap,
+    by_token: bool,
 }
 
 /// Who waits for the answer, and so in which form a refusal is of use.
@@ -66,6 +67,7 @@ impl<'a> Question<'a> {
             target,
             client: parts.client,
             headers: parts.headers,
+            by_token: false,
         })
     }
 
@@ -99,9 +101,19 @@ impl<'a> Question<'a> {
         self.client
     }
 
+    /// The same question of somebody who came with an access token: a program, which cannot be sent to sign in,
+    /// whatever else it says of itself.
+    #[must_use]
+    pub fn of_a_program(self) -> Self {
+        Question { by_token: true, ..self }
+    }
+
     /// Who waits for the answer.
     pub fn kind(&self) -> Kind {
-        Kind::read(self.method, self.headers)
+        match Kind::read(self.method, self.headers) {
+            Kind::Page if self.by_token => Kind::Fetch,
+            kind => kind,
+        }
     }
 
     /// Host and, where it is not the scheme's own, port.

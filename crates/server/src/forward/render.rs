@@ -90,7 +90,8 @@ fn forbidden(
         missing: match missing {
             Missing::Groups(groups) => Shown::Groups { groups: groups.clone() },
             Missing::Network => Shown::Network,
-            Missing::Rule => Shown::NotListed,
+            // Tokens get no pages.
+            Missing::Scope(_) | Missing::Rule => Shown::NotListed,
         },
         switch_url: format!("{base}/login?again=1&return_to={back}"),
         account_url: format!("{base}/account"),

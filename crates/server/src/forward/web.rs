@@ -1,16 +1,18 @@
-//! The shortest way: a session check for a proxy, answered from memory in the common case.
+//! The shortest way: a check for a proxy, answered from memory in the common case.
 
 use std::net::IpAddr;
 
 use gateward_guard::Living;
+use gateward_kernel::ports::Fault;
 use gateward_kernel::refusal::Refusal;
-use gateward_kernel::session::{Handle, Transport};
+use gateward_kernel::session::Transport;
 use gateward_kernel::time::Moment;
-use http::header::REFERRER_POLICY;
+use http::header::{CACHE_CONTROL, REFERRER_POLICY};
 use http::{HeaderMap, HeaderValue, Method, Response, Uri};
-use url::Url;
 
+use super::challenge::Challenge;
 use super::dialect::{Asked, Dialect, nginx};
+use super::presented::{self, Presented};
 use super::question::{Kind, Question};
 use super::render::render;
 use super::reply::{Face, Reply};
@@ -18,7 +20,8 @@ use crate::app::App;
 use crate::face::failure::Failure;
 use crate::face::payload::Payload;
 use crate::people::Known;
-use crate::session::{present, url as url_session};
+use crate::session::url as url_session;
+use crate::tokens::bearer::{self, Bearer};
 
 /// Where all questions begin.
 pub const PREFIX: &str = "/forward-auth";
@@ -37,17 +40,19 @@ pub struct Head<'a> {
 }
 
 /// Answers a question when memory alone can: without waiting, and without a write. `None` when the path is none of
-/// ours, or the store has to be asked.
+/// ours, or the store may have to be asked.
 pub fn answer_at_once(app: &App, head: Head<'_>) -> Option<Response<Payload>> {
     let asking = match Asking::hear(app, head)? {
         Ok(asking) => asking,
         Err(refused) => return Some(refused),
     };
     match &asking.presented {
-        None => Some(asking.answer(None)),
-        Some((handle, _)) => {
-            app.sessions.check_in_memory(handle, asking.now).map(|living| asking.answer(Some(living)))
+        Presented::Nothing => Some(asking.answer(Caller::Nobody)),
+        Presented::Session(handle, _) => {
+            let living = app.sessions.check_in_memory(handle, asking.now)?;
+            Some(asking.answer(Caller::Session(living)))
         }
+        Presented::Token(_) => None,
     }
 }
 
@@ -57,10 +62,9 @@ pub async fn answer(app: &App, head: Head<'_>) -> Option<Response<Payload>> {
         Ok(asking) => asking,
         Err(refused) => return Some(refused),
     };
-    let Some((handle, _)) = &asking.presented else { return Some(asking.answer(None)) };
-    match app.sessions.check(handle, asking.now).await {
-        Ok(living) => Some(asking.answer(living)),
-        Err(fault) => Some(asking.way.refuse(app, head, &fault.into())),
+    match asking.find().await {
+        Ok(caller) => Some(asking.answer(caller)),
+        Err(fault) => Some(asking.way.refuse(app, head, &fault.into(), None)),
     }
 }
 
@@ -82,24 +86,46 @@ impl Way {
         exact.or_else(envoy).map(|dialect| Way { dialect, reason: false })
     }
 
+    /// Puts a challenge into a refusal that reaches the client. nginx asks a second time for what it tells the client; it
+    /// copies the challenge of its first question, too, and the client would get two.
+    fn challenge(self, reply: &mut Reply, challenge: Option<Challenge>) {
+        if let Some(challenge) = challenge.filter(|_| self.reason || self.dialect != Dialect::Nginx) {
+            challenge.tell(reply);
+        }
+    }
+
     /// What could not be read or decided.
-    fn refuse(self, app: &App, head: Head<'_>, failure: &Failure) -> Response<Payload> {
+    fn refuse(
+        self,
+        app: &App,
+        head: Head<'_>,
+        failure: &Failure,
+        challenge: Option<Challenge>,
+    ) -> Response<Payload> {
         failure.log("forward-auth", head.uri.path());
         let refusal = failure.refusal().unwrap_or(Refusal::Unavailable);
         let face = Face::of(Kind::read(head.method.as_str(), head.headers));
-        let reply =
+        let mut reply =
             if self.reason { Reply::refuse(refusal, face) } else { self.dialect.refuse(refusal, face) };
+        self.challenge(&mut reply, challenge);
         render(app, head.headers, reply, None, None)
     }
 }
 
-/// A question that was understood, and the session that was presented with it.
+/// Who asks, as far as what they presented is good.
+enum Caller {
+    Nobody,
+    Session(Living<Known>),
+    Token(Bearer),
+}
+
+/// A question that was understood, and what was presented with it.
 struct Asking<'a> {
     app: &'a App,
     way: Way,
     asked: Asked<'a>,
     question: Question<'a>,
-    presented: Option<(Handle, Transport)>,
+    presented: Presented<'a>,
     now: Moment,
 }
 
@@ -108,54 +134,92 @@ impl<'a> Asking<'a> {
         let way = Way::of(head.uri.path())?;
         let Head { peer, method, uri, headers } = head;
         let asked = Asked { peer, method: method.as_str(), uri, headers, trusted: &app.trusted };
-        let heard = way.dialect.read(&asked).and_then(|question| {
-            let presented = match present::secret(app, headers)? {
-                None => by_url(app, headers, &question)?.map(|handle| (handle, Transport::Url)),
-                presented => presented,
-            };
-            Ok(Asking { app, way, asked, question, presented, now: app.clock.now() })
-        });
-        Some(heard.map_err(|refusal| way.refuse(app, head, &refusal.into())))
+        let question = match way.dialect.read(&asked) {
+            Ok(question) => question,
+            Err(refusal) => return Some(Err(way.refuse(app, head, &refusal.into(), None))),
+        };
+        Some(match presented::read(app, headers, &question) {
+            Ok(presented) => {
+                let is_program = matches!(presented, Presented::Token(_));
+                let question = if is_program { question.of_a_program() } else { question };
+                Ok(Asking { app, way, asked, question, presented, now: app.clock.now() })
+            }
+            Err(refusal) => {
+                let takes = app.gatehouse.law.takes(&question);
+                Err(way.refuse(app, head, &refusal.into(), takes.map(|_| Challenge::InvalidRequest)))
+            }
+        })
     }
 
-    fn answer(&self, living: Option<Living<Known>>) -> Response<Payload> {
-        let gatehouse = &self.app.gatehouse;
-        let transport = self.presented.as_ref().map(|(_, transport)| *transport);
-        let known = living.filter(|living| self.fits(living, transport)).and_then(|living| living.person);
-        let person = known.as_ref().map(|known| known.person());
-        let identity = known.as_ref().map_or(&gatehouse.nobody, |known| &known.identity);
-        let verdict = gatehouse.law.decide(&self.question, person);
-        self.app.metrics.forward_auth(&verdict);
-        let reply = match self.way.reason {
-            true => nginx::refused(&self.question, &verdict, &gatehouse.sign_in, identity),
-            false => {
-                self.way.dialect.answer(&self.asked, &self.question, &verdict, &gatehouse.sign_in, identity)
+    /// Asks the stores who it is.
+    async fn find(&self) -> Result<Caller, Fault> {
+        match &self.presented {
+            Presented::Nothing => Ok(Caller::Nobody),
+            Presented::Session(handle, _) => {
+                let living = self.app.sessions.check(handle, self.now).await?;
+                Ok(living.map_or(Caller::Nobody, Caller::Session))
             }
-        };
-        let mut response =
-            render(self.app, self.asked.headers, reply, Some(&self.question), known.as_deref());
-        if transport == Some(Transport::Url) {
-            // Or the browser tells the secret to whatever the page links to.
-            response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+            Presented::Token(token) => {
+                let bearer = bearer::check(self.app, &token.text, token.audience, self.now).await?;
+                Ok(bearer.map_or(Caller::Nobody, Caller::Token))
+            }
         }
+    }
+
+    fn answer(&self, caller: Caller) -> Response<Payload> {
+        let gatehouse = &self.app.gatehouse;
+        let (law, question) = (&gatehouse.law, &self.question);
+        let decide = |known: Option<&Known>| law.decide(question, known.map(Known::person));
+        let (known, verdict) = match caller {
+            Caller::Session(living) if self.fits(&living) => {
+                let verdict = decide(living.person.as_deref());
+                (living.person, verdict)
+            }
+            Caller::Token(bearer) => {
+                let verdict = law.decide_by_token(question, bearer.person.person(), &bearer.scope);
+                (Some(bearer.person), verdict)
+            }
+            Caller::Session(_) | Caller::Nobody => (None, decide(None)),
+        };
+        let identity = known.as_ref().map_or(&gatehouse.nobody, |known| &known.identity);
+        self.app.metrics.forward_auth(&verdict);
+        let mut reply = match self.way.reason {
+            true => nginx::refused(question, &verdict, &gatehouse.sign_in, identity),
+            false => self.way.dialect.answer(&self.asked, question, &verdict, &gatehouse.sign_in, identity),
+        };
+        let came_with_a_token = matches!(self.presented, Presented::Token(_));
+        if let Some(challenge) = Challenge::to(&verdict, came_with_a_token)
+            && law.takes(question).is_some()
+        {
+            self.way.challenge(&mut reply, Some(challenge));
+        }
+        let mut response = render(self.app, self.asked.headers, reply, Some(question), known.as_deref());
+        self.guard_the_address(&mut response);
         response
     }
 
+    /// Where a secret stands in the address, the browser tells it to nobody and nobody on the way keeps the answer
+    /// (RFC 6750 §2.3).
+    fn guard_the_address(&self, response: &mut Response<Payload>) {
+        let (by_url, in_query) = match &self.presented {
+            Presented::Nothing => (false, false),
+            Presented::Session(_, transport) => (*transport == Transport::Url, false),
+            Presented::Token(token) => (false, token.in_query),
+        };
+        if by_url || in_query {
+            response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        }
+        if in_query {
+            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+    }
+
     /// Whether the session travels the way it was made for, and in a URL from the browser it was made for.
-    fn fits(&self, living: &Living<Known>, transport: Option<Transport>) -> bool {
+    fn fits(&self, living: &Living<Known>) -> bool {
         let session = &living.session.record;
-        Some(session.transport) == transport
+        let Presented::Session(_, transport) = &self.presented else { return false };
+        session.transport == *transport
             && (session.transport != Transport::Url
                 || url_session::is_from_same_browser(&session.origin, self.asked.headers))
-    }
-}
-
-fn by_url(app: &App, headers: &HeaderMap, question: &Question<'_>) -> Result<Option<Handle>, Refusal> {
-    if app.settings.sessions.url_transport.is_empty() {
-        return Ok(None);
-    }
-    match Url::parse(&question.url()) {
-        Ok(address) => url_session::secret(app, &address, headers),
-        Err(_) => Ok(None),
     }
 }

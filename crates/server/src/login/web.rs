@@ -2,11 +2,13 @@
 
 use axum::response::Response;
 use gateward_guard::Opened;
+use gateward_kernel::event::Fact;
 use gateward_kernel::person::Person;
 use gateward_kernel::person::password::Password;
 use gateward_kernel::redirect::ReturnTo;
 use gateward_kernel::refusal::Refusal;
 use gateward_kernel::session::Transport;
+use gateward_kernel::token::Scope;
 use http::StatusCode;
 use http::header::{RETRY_AFTER, SET_COOKIE};
 use serde::Deserialize;
@@ -20,6 +22,8 @@ use crate::face::visit::Visit;
 use crate::session::url;
 use crate::session::view::SessionView;
 use crate::session::web::{UserView, hand_over};
+use crate::tokens::flow as tokens;
+use crate::tokens::resource::Resource;
 
 /// `GET /login`
 pub async fn page(visit: Visit) -> Answer {
@@ -125,6 +129,8 @@ struct LoginBody {
     remember: bool,
     #[serde(default)]
     transport: Way,
+    audience: Option<String>,
+    scope: Option<String>,
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
@@ -133,14 +139,17 @@ enum Way {
     #[default]
     Cookie,
     Header,
+    Token,
 }
 
 /// `POST /api/v1/login`
 pub async fn api(visit: Visit) -> Answer {
     let body: LoginBody = visit.json()?;
+    let wanted = wanted(&visit, &body)?;
     let transport = match body.transport {
         Way::Cookie => Transport::Cookie,
         Way::Header => Transport::Header,
+        Way::Token => Transport::Token,
     };
     let given = Credentials {
         username: &body.username,
@@ -149,7 +158,35 @@ pub async fn api(visit: Visit) -> Answer {
         transport,
     };
     let (person, opened) = flow::sign_in(&visit, given).await?;
-    told(&visit, &person.record, &opened)
+    let Some((resource, scope)) = wanted else { return told(&visit, &person.record, &opened) };
+    let issued = tokens::begin(&visit, &person.record, &opened, resource, scope).await?;
+    let mut event = visit.event(Fact::TokensIssued, Some(person.record.id));
+    event.session = Some(opened.session.record.id);
+    visit.record(event).await;
+    let Value::Object(tokens) = json!(issued.view()) else { return Err(Refusal::Unavailable.into()) };
+    let session = &opened.session.record;
+    let view = SessionView::of(session, Some(session.id), visit.app.sessions.policy());
+    let mut body = json!({ "user": UserView::of(&person.record), "session": view });
+    if let Some(body) = body.as_object_mut() {
+        body.extend(tokens);
+    }
+    answer::json(&body)
+}
+
+/// The resource and the scopes of the tokens that are asked for, refused before any password is compared.
+fn wanted<'a>(visit: &'a Visit, body: &LoginBody) -> Result<Option<(&'a Resource, Scope)>, Refusal> {
+    let invalid = |field, problem: &str| Err(Refusal::Invalid { field, problem: problem.into() });
+    if !matches!(body.transport, Way::Token) {
+        return match (&body.audience, &body.scope) {
+            (None, None) => Ok(None),
+            (Some(_), _) => invalid("audience", "is for \"transport\": \"token\" only"),
+            (None, Some(_)) => invalid("scope", "is for \"transport\": \"token\" only"),
+        };
+    }
+    match visit.app.tokens.resources.find(body.audience.as_deref()) {
+        Some(resource) => Ok(Some((resource, resource.grant(body.scope.as_deref())?))),
+        None => invalid("audience", "is no [[resource]] of the settings"),
+    }
 }
 
 fn told(visit: &Visit, person: &Person, opened: &Opened) -> Answer {

@@ -75,7 +75,7 @@ pub async fn change_own(
         Ok(())
     };
     changed(sessions.people().change(person.id, visit.now, set).await)?;
-    sessions.tidy_others(person.id, session, visit.now).await?;
+    sessions.tidy(person.id, Some(session), visit.now).await?;
     visit.record(visit.event(Fact::PasswordChanged, Some(person.id))).await;
     Ok(sessions.renew(session, visit.now).await?.ok_or(Refusal::NotSignedIn)?)
 }

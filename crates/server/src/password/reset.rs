@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 /// How long a code counts.
 pub const LIFETIME: Duration = Duration::from_secs(15 * 60);
 
-const PREFIX: &str = "gwr1_";
+const PREFIX: &str = "gwp1_";
 
 /// A code as it was given to somebody.
 #[derive(Clone)]
@@ -89,7 +89,7 @@ mod tests {
         let text = code.text();
         let read = Code::read(&format!(" {}\n", *text)).unwrap();
         assert_eq!((read.person(), read.digest()), (person, code.digest()));
-        for odd in ["", "gwr1_", &text[5..], &text[..47], &format!("{}A", *text), &text.to_uppercase()] {
+        for odd in ["", "gwp1_", &text[5..], &text[..47], &format!("{}A", *text), &text.to_uppercase()] {
             assert!(Code::read(odd).is_none(), "{odd}");
         }
         let base = Url::parse("https://login.example.com").unwrap();

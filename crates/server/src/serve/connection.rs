@@ -67,10 +67,11 @@ async fn serve_stream<S>(
         }
         let (front, during) = (front.clone(), during.clone());
         Answering::Later(Box::pin(async move {
-            let _busy = during.begin();
+            let busy = during.begin();
             let answer = front.answer(request, peer);
             match tokio::time::timeout(request_time, answer).await {
-                Ok(response) => response,
+                // An answer that goes on keeps the connection in use.
+                Ok(response) => response.map(|payload| payload.holding(busy)),
                 Err(_) => front.too_slow(),
             }
         }))

@@ -62,6 +62,7 @@ impl Listening {
                 () = self.accept(&app, tls, &mut workers) => {}
             }
             drop(self.listener);
+            app.stopping.send_replace(true);
             workers.finish().await;
         }))
     }

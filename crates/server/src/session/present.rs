@@ -38,6 +38,23 @@ pub fn presented<'a>(headers: &'a HeaderMap, cookie: &str) -> Result<Option<(&'a
     }
 }
 
+/// What a request presents as an access token (RFC 6750 §2.1), genuine or not: any bearer credential that is no session
+/// secret. It is looked at only where no session is presented; beside one it is refused.
+pub fn access_token(headers: &HeaderMap) -> Result<Option<&[u8]>, Refusal> {
+    let several = || Refusal::Malformed("There are several Authorization headers.".into());
+    let mut all = headers.get_all(AUTHORIZATION).iter();
+    let (Some(value), more) = (all.next(), all.next()) else { return Ok(None) };
+    let credential = match value.as_bytes().split_at_checked(7) {
+        Some((scheme, credential)) if scheme.eq_ignore_ascii_case(b"bearer ") => credential.trim_ascii(),
+        // Another scheme is somebody else's business.
+        _ => return Ok(None),
+    };
+    if more.is_some() {
+        return Err(several());
+    }
+    Ok(Some(credential))
+}
+
 /// A bearer credential that looks like ours (RFC 6750 §2.1; the scheme in any case, RFC 9110 §11.1).
 fn bearer(headers: &HeaderMap) -> Result<Option<&[u8]>, Refusal> {
     let mut found = None;

@@ -18,7 +18,7 @@ pub struct SessionView {
     pub device: String,
     /// The network address it was begun from.
     pub address: String,
-    /// How its secret travels: `cookie`, `header` or `url`.
+    /// How its secret travels: `cookie`, `header` or `url`; `token` for an app that has tokens instead.
     pub transport: Transport,
     /// Whether the person asked to be remembered.
     pub remembered: bool,
@@ -68,6 +68,7 @@ pub fn row(session: &Session, current: Option<SessionId>) -> SessionRow {
             Transport::Cookie => Shown::Cookie,
             Transport::Header => Shown::Header,
             Transport::Url => Shown::Url,
+            Transport::Token => Shown::Token,
         },
         remembered: session.life == Life::Remembered,
         created: session.created.micros(),

@@ -9,7 +9,7 @@ use gateward_kernel::refusal::Refusal;
 use gateward_kernel::session::{Data, DataRefusal, Transport};
 use http::header::{ETAG, IF_MATCH, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::view::SessionView;
@@ -211,6 +211,8 @@ pub fn hand_over(
             value.set_sensitive(true);
             response.headers_mut().insert("gateward-session", value);
         }
+        // Its app has tokens, which do not change with the secret that nobody has.
+        Transport::Token => {}
     }
     Ok(())
 }
@@ -222,8 +224,20 @@ pub fn clear_cookie(visit: &Visit, response: &mut Response) {
     }
 }
 
-/// `POST /api/v1/logout`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LogoutBody {
+    refresh_token: Option<String>,
+}
+
+/// `POST /api/v1/logout`: ends the session that comes with the request, and that of the refresh token in the body.
 pub async fn logout(visit: Visit) -> Answer {
+    if !visit.body.is_empty() {
+        let body: LogoutBody = visit.json()?;
+        if let Some(token) = &body.refresh_token {
+            crate::tokens::flow::give_back(&visit, token).await?;
+        }
+    }
     sign_out(&visit).await?;
     let mut response = answer::no_content()?;
     clear_cookie(&visit, &mut response);

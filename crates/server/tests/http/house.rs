@@ -71,6 +71,8 @@ impl House {
         let base = settings.base_url_on(address);
         let entropy = Arc::new(SeededEntropy::new(SEED.fetch_add(1, Ordering::Relaxed) << 32));
         let opened = open_with(settings, base, Missing::Create, clock.clone(), entropy).await.unwrap();
+        opened.app.tokens.mint.ring().start(clock.now()).await.unwrap();
+        tokio::spawn(gateward::jobs::follow_status(opened.app.clone()));
         let (stop, stopped) = oneshot::channel::<()>();
         let stop_when_dropped = async move {
             let _dropped = stopped.await;
@@ -134,7 +136,7 @@ impl House {
     pub(crate) fn token(&self, browser: &Browser, form: &str) -> String {
         let cookie = browser.cookie("gateward-form").expect("a page was loaded");
         let cookie = data_encoding::BASE64URL_NOPAD.decode(cookie.as_bytes()).unwrap();
-        self.app.tokens.issue(&cookie, form, self.now())
+        self.app.form_tokens.issue(&cookie, form, self.now())
     }
 
     /// A browser in which that person is signed in.

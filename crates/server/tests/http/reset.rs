@@ -95,7 +95,7 @@ async fn a_new_password_ends_every_session_and_is_shown_nowhere() {
     let bearer = house.bearer("ann").await;
     let code = code(&house, "ann").await;
     let answer = redeem(&house, &code, NEW).await.expect(200);
-    assert!(!answer.text().contains(NEW) && !answer.text().contains("gwr1_"));
+    assert!(!answer.text().contains(NEW) && !answer.text().contains("gwp1_"));
     assert_eq!(answer.set_cookie("gateward"), None, "nobody is signed in by a code");
     assert!(!ann.is_signed_in().await);
     house
@@ -119,21 +119,21 @@ async fn codes_open_nothing_else() {
     let bytes = data_encoding::BASE64URL_NOPAD.decode(&code.as_bytes()[5..]).unwrap();
     assert_eq!(bytes[..16], *ann.as_bytes());
     let for_bob = [bob.as_bytes(), &bytes[16..]].concat();
-    let for_bob = format!("gwr1_{}", data_encoding::BASE64URL_NOPAD.encode(&for_bob));
+    let for_bob = format!("gwp1_{}", data_encoding::BASE64URL_NOPAD.encode(&for_bob));
     let session = house.signed_in("ann").await.secret();
     for wrong in [
         "",
-        "gwr1_",
+        "gwp1_",
         &for_bob,
         &code[5..],
         &code[..code.len() - 1],
         &format!("{code}A"),
         &code.to_uppercase(),
-        &code.replace("gwr1_", "gwr2_"),
-        &code.replace("gwr1_", "gws1_"),
+        &code.replace("gwp1_", "gwp2_"),
+        &code.replace("gwp1_", "gws1_"),
         &session,
-        &session.replace("gws1_", "gwr1_"),
-        &format!("gwr1_{}", "A".repeat(43)),
+        &session.replace("gws1_", "gwp1_"),
+        &format!("gwp1_{}", "A".repeat(43)),
     ] {
         redeem(&house, wrong, NEW).await.expect(403);
     }

@@ -12,7 +12,7 @@ use gateward_kernel::record::Loaded;
 use gateward_kernel::time::Moment;
 
 use super::feed::Scope;
-use super::{Engine, events, people};
+use super::{Engine, events, keys, people};
 
 impl Directory for Engine {
     fn person(&self, id: PersonId) -> Answer<'_, Option<Loaded<Person>>> {
@@ -72,16 +72,26 @@ impl Directory for Engine {
 
     fn sealed_keys<'a>(&'a self, purpose: &'a str) -> Answer<'a, Vec<SealedKey>> {
         let purpose = purpose.to_owned();
-        Box::pin(self.read(move |conn| events::sealed_keys(conn, &purpose)))
+        Box::pin(self.read(move |conn| keys::list(conn, &purpose)))
     }
 
     fn add_sealed_key<'a>(&'a self, key: &'a SealedKey) -> Answer<'a, bool> {
         let key = key.clone();
-        Box::pin(self.write(move |tx| events::add_sealed_key(tx, &key)))
+        Box::pin(self.write(move |tx| keys::add(tx, &key)))
+    }
+
+    fn replace_sealed_key<'a>(&'a self, key: &'a SealedKey) -> Answer<'a, bool> {
+        let key = key.clone();
+        Box::pin(self.write(move |tx| keys::replace(tx, &key)))
+    }
+
+    fn remove_sealed_key<'a>(&'a self, purpose: &'a str, id: &'a str) -> Answer<'a, bool> {
+        let (purpose, id) = (purpose.to_owned(), id.to_owned());
+        Box::pin(self.write(move |tx| keys::remove(tx, &purpose, &id)))
     }
 
     fn changes(&self, listener: Arc<dyn Listener>) {
-        self.shared.feed.join(Scope::People, listener);
+        self.shared.feed.join(Scope::Directory, listener);
     }
 
     fn ping(&self) -> Answer<'_, ()> {

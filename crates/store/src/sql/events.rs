@@ -1,7 +1,6 @@
-//! Audit events and sealed keys: what is only added, listed, and at last swept.
+//! Audit events: only added, listed, and at last swept.
 
 use gateward_kernel::event::{Event, EventQuery};
-use gateward_kernel::ports::SealedKey;
 use gateward_kernel::time::Moment;
 use rusqlite::{Connection, params};
 
@@ -25,6 +24,7 @@ pub(super) fn record(tx: &Tx<'_>, event: &Event) -> Outcome<()> {
 pub(super) fn list(conn: &Connection, query: &EventQuery) -> Outcome<Vec<Event>> {
     let before = query.before.unwrap_or(Moment::NEVER).micros();
     let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
+    let fact = query.fact.map(gateward_kernel::event::Fact::name);
     let mut found = Vec::new();
     let mut read = |mut rows: rusqlite::Rows<'_>| -> Outcome<()> {
         while let Some(row) = rows.next()? {
@@ -35,14 +35,17 @@ pub(super) fn list(conn: &Connection, query: &EventQuery) -> Outcome<Vec<Event>>
     };
     match &query.person {
         None => read(
-            conn.prepare_cached("SELECT body FROM event WHERE at < $1 ORDER BY at DESC, row DESC LIMIT $2")?
-                .query(params![before, limit])?,
+            conn.prepare_cached(
+                "SELECT body FROM event WHERE at < $1 AND ($2 IS NULL OR fact = $2) ORDER BY at DESC, row DESC LIMIT $3",
+            )?
+            .query(params![before, fact, limit])?,
         )?,
         Some(person) => read(
             conn.prepare_cached(
-                "SELECT body FROM event WHERE person = $1 AND at < $2 ORDER BY at DESC, row DESC LIMIT $3",
+                "SELECT body FROM event WHERE person = $1 AND at < $2 AND ($3 IS NULL OR fact = $3)
+                 ORDER BY at DESC, row DESC LIMIT $4",
             )?
-            .query(params![person.as_bytes(), before, limit])?,
+            .query(params![person.as_bytes(), before, fact, limit])?,
         )?,
     }
     Ok(found)
@@ -53,28 +56,4 @@ pub(super) fn sweep(tx: &Tx<'_>, before: Moment, limit: usize) -> Outcome<usize>
         "DELETE FROM event WHERE row IN (SELECT row FROM event WHERE at < $1 ORDER BY at LIMIT $2)",
         params![before.micros(), i64::try_from(limit).unwrap_or(i64::MAX)],
     )
-}
-
-pub(super) fn sealed_keys(conn: &Connection, purpose: &str) -> Outcome<Vec<SealedKey>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT purpose, id, created, sealed FROM sealed_key WHERE purpose = $1 ORDER BY created, id",
-    )?;
-    let keys = statement.query_map(params![purpose], |row| {
-        Ok(SealedKey {
-            purpose: row.get(0)?,
-            id: row.get(1)?,
-            created: Moment::from_micros(row.get(2)?),
-            sealed: row.get(3)?,
-        })
-    })?;
-    Ok(keys.collect::<Result<_, _>>()?)
-}
-
-pub(super) fn add_sealed_key(tx: &Tx<'_>, key: &SealedKey) -> Outcome<bool> {
-    let written = tx.execute(
-        "INSERT INTO sealed_key (purpose, id, created, sealed) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (purpose, id) DO NOTHING",
-        params![key.purpose, key.id, key.created.micros(), key.sealed],
-    )?;
-    Ok(written != 0)
 }

@@ -16,14 +16,22 @@ const STRETCH: i64 = 1000;
 
 /// The kind under which changed people are logged.
 pub(super) const PERSON: &str = "person";
+/// The kind under which changed keys of the installation are logged.
+pub(super) const KEY: &str = "key";
 
 /// What a listener wants to hear of.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scope {
     /// Everything.
     All,
-    /// Changed people alone.
-    People,
+    /// What the directory holds: people and keys.
+    Directory,
+}
+
+impl Scope {
+    fn includes(self, kind: &str) -> bool {
+        self == Scope::All || kind == PERSON || kind == KEY
+    }
 }
 
 /// A change that this process has committed.
@@ -125,7 +133,7 @@ impl Feed {
 impl State {
     fn tell(&mut self, kind: &str, id: &[u8], version: u64) {
         for (scope, listener) in &self.listeners {
-            if *scope == Scope::All || kind == PERSON {
+            if scope.includes(kind) {
                 listener.changed(kind, id, Version(version));
             }
         }

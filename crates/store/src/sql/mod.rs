@@ -9,6 +9,7 @@
 mod directory;
 mod events;
 mod feed;
+mod keys;
 mod lane;
 mod migrations;
 mod open;

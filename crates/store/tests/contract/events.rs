@@ -1,8 +1,7 @@
-//! Audit events and sealed keys.
+//! Audit events.
 
 use gateward_kernel::event::{Actor, Event, EventQuery, Fact};
 use gateward_kernel::id::{PersonId, SessionId};
-use gateward_kernel::ports::SealedKey;
 use gateward_kernel::time::Moment;
 
 use super::Place;
@@ -27,9 +26,12 @@ async fn events_are_listed_newest_first_and_swept_oldest_first() {
         directory.record_event(&event).await.unwrap();
         written.push(event);
     }
+    let mut other = Event::new(at(25), Fact::SignedOut, Actor::Person(ANN));
+    other.person = Some(ANN);
+    written.push(other);
     let order = |numbers: &[usize]| numbers.iter().map(|at| written[*at].clone()).collect::<Vec<_>>();
     let list = |person, before, limit| {
-        let (directory, query) = (directory.clone(), EventQuery { person, before, limit });
+        let (directory, query) = (directory.clone(), EventQuery { person, before, limit, fact: None });
         async move { directory.events(&query).await.unwrap() }
     };
     assert_eq!(list(None, None, 9).await, order(&[3, 1, 2, 0, 4]));
@@ -38,37 +40,17 @@ async fn events_are_listed_newest_first_and_swept_oldest_first() {
     assert_eq!(list(Some(ANN), None, 9).await, order(&[3, 1, 0, 4]));
     assert_eq!(list(Some(ANN), Some(at(10)), 9).await, order(&[4]));
     assert_eq!(list(Some(PersonId::from_bytes([2; 16])), None, 9).await, []);
+    let told = EventQuery { fact: Some(Fact::SignedOut), limit: 9, ..EventQuery::default() };
+    assert_eq!(directory.events(&told).await.unwrap(), []);
+    directory.record_event(&written[5]).await.unwrap();
+    for person in [None, Some(ANN)] {
+        let told = EventQuery { person, ..told.clone() };
+        assert_eq!(directory.events(&told).await.unwrap(), order(&[5]));
+        assert_eq!(directory.events(&EventQuery { before: Some(at(25)), ..told }).await.unwrap(), []);
+    }
     assert_eq!(directory.sweep_events(at(30), 2).await.unwrap(), 2);
-    assert_eq!(list(None, None, 9).await, order(&[3, 1, 2]));
-    assert_eq!(directory.sweep_events(at(30), 2).await.unwrap(), 1);
+    assert_eq!(list(None, None, 9).await, order(&[3, 1, 5, 2]));
+    assert_eq!(directory.sweep_events(at(30), 2).await.unwrap(), 2);
     assert_eq!(directory.sweep_events(at(30), 2).await.unwrap(), 0);
     assert_eq!(list(None, None, 9).await, order(&[3, 1]));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_sealed_key_is_written_once() {
-    let place = Place::new();
-    let directory = place.open().directory();
-    let key = |purpose: &str, id: &str, micros, byte| SealedKey {
-        purpose: purpose.into(),
-        id: id.into(),
-        created: at(micros),
-        sealed: vec![byte; 40],
-    };
-    let (young, old, other) = (key("pepper", "a", 20, 1), key("pepper", "b", 10, 2), key("sign", "a", 5, 3));
-    for fresh in [&young, &old, &other] {
-        assert!(directory.add_sealed_key(fresh).await.unwrap());
-    }
-    assert!(!directory.add_sealed_key(&key("pepper", "a", 99, 9)).await.unwrap());
-    assert_eq!(directory.sealed_keys("pepper").await.unwrap(), [old, young]);
-    assert_eq!(directory.sealed_keys("sign").await.unwrap(), [other]);
-    assert_eq!(directory.sealed_keys("none").await.unwrap(), []);
-
-    let racers = (0..20_u8).map(|number| {
-        let (directory, key) = (directory.clone(), key("race", "only", number.into(), number));
-        async move { directory.add_sealed_key(&key).await.unwrap() }
-    });
-    let won = racers.collect::<tokio::task::JoinSet<_>>().join_all().await;
-    assert_eq!(won.into_iter().filter(|won| *won).count(), 1);
-    assert_eq!(directory.sealed_keys("race").await.unwrap().len(), 1);
 }

@@ -11,6 +11,7 @@ mod crash;
 mod engine;
 mod events;
 mod feed;
+mod keys;
 mod layers;
 mod opening;
 mod people;

@@ -4,6 +4,7 @@ mod app;
 mod operation;
 mod passwords;
 mod sessions;
+mod tokens;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ pub use app::{App, Rule};
 pub use operation::{Audit, Directory, Limits, Log, Secrets, Tls};
 pub use passwords::{Passwords, Throttle};
 pub use sessions::{Cookie, Sessions};
+pub use tokens::{Keys, Resource, Tokens};
 
 use super::definition::settings;
 use super::values::{Cidr, Language, NodeName, SiteUrl};
@@ -48,9 +50,14 @@ settings! {
         /// The hosts that are protected by forward-auth. See `[[app]]` below.
         app: Vec<App> = "";
 
+        /// The APIs and services that accept access tokens. See `[[resource]]` below.
+        resource: Vec<Resource> = "";
+
         section tls: Tls;
         section sessions: Sessions;
         section cookie: Cookie;
+        section tokens: Tokens;
+        section keys: Keys;
         section passwords: Passwords;
         section throttle: Throttle;
         section limits: Limits;

@@ -107,7 +107,7 @@ fn a_wrong_app_is_told_with_its_number_and_its_line() {
         ),
         (
             "app = ['a.example']",
-            "1: app[1]: \"a.example\" is not a table; allowed: { host = …, name = …, rules = … }",
+            "1: app[1]: \"a.example\" is not a table; allowed: { host = …, name = …, audience = …, token_in_query = …, rules = … }",
         ),
         (
             "[[app]]\nhost = 'a.example'\nrules = [\n{ path = '/*', alow = 'everyone', allow = 'everyone' }]",
@@ -160,7 +160,7 @@ fn a_wrong_variable_or_flag_is_told_by_its_name() {
         (
             "GATEWARD_PORT",
             "8080",
-            "port: no such setting; the nearest known key is log.format (GATEWARD_LOG__FORMAT)",
+            "port: no such setting; the nearest known key is tokens.format (GATEWARD_TOKENS__FORMAT)",
         ),
         (
             "GATEWARD_SESSIONS__PER_PERSON",
@@ -182,7 +182,7 @@ fn a_wrong_variable_or_flag_is_told_by_its_name() {
             "GATEWARD_APP",
             "wiki.example.com",
             "app: \"wiki.example.com\" is not a TOML array; allowed: a list of tables, each \
-             { host = …, name = …, rules = … }",
+             { host = …, name = …, audience = …, token_in_query = …, rules = … }",
         ),
         (
             "GATEWARD_APP",

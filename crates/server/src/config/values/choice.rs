@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use gateward_kernel::jose::SignatureAlgorithm;
+
 use crate::config::definition::Scalar;
 
 /// Defines an enum whose variants are the words of a setting.
@@ -137,6 +139,49 @@ choice! {
         Nobody = "nobody",
     }
 }
+
+choice! {
+    /// What access tokens are.
+    pub enum TokenFormat {
+        /// Checked where they arrive (RFC 9068).
+        Jwt = "jwt",
+        /// Looked up by Gateward.
+        Opaque = "opaque",
+    }
+}
+
+/// How JWTs are signed: the asymmetric algorithms of RFC 7518 §3.1 and RFC 8037.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Algorithm(pub SignatureAlgorithm);
+
+impl Scalar for Algorithm {
+    const KIND: &'static str = "one of the words";
+
+    fn allowed() -> String {
+        alternatives(&ALGORITHMS.map(SignatureAlgorithm::name))
+    }
+
+    fn parse(text: &str) -> Result<Algorithm, String> {
+        let found = ALGORITHMS.into_iter().find(|algorithm| algorithm.name() == text);
+        found.map(Algorithm).ok_or_else(|| "is not known here".to_owned())
+    }
+
+    fn show(&self) -> toml::Value {
+        toml::Value::String(self.0.name().to_owned())
+    }
+}
+
+const ALGORITHMS: [SignatureAlgorithm; 9] = [
+    SignatureAlgorithm::Es256,
+    SignatureAlgorithm::Es384,
+    SignatureAlgorithm::EdDsa,
+    SignatureAlgorithm::Rs256,
+    SignatureAlgorithm::Rs384,
+    SignatureAlgorithm::Rs512,
+    SignatureAlgorithm::Ps256,
+    SignatureAlgorithm::Ps384,
+    SignatureAlgorithm::Ps512,
+];
 
 #[cfg(test)]
 mod tests {

@@ -14,11 +14,11 @@ mod store;
 
 pub use address::SiteUrl;
 pub(in crate::config) use address::{is_loopback, site_of};
-pub use choice::{Allow, CookiePrefix, Language, LogFormat, LogLevel, SameSite};
+pub use choice::{Algorithm, Allow, CookiePrefix, Language, LogFormat, LogLevel, SameSite, TokenFormat};
 pub use host::{CookieDomain, HostPath, HostPattern};
 pub use network::Cidr;
 pub use path::PathPattern;
-pub use plain::{GroupName, Method, NodeName};
+pub use plain::{ClaimName, GroupName, Method, NodeName, ResourceName, ScopeName};
 pub use secret::Secret;
 pub use size::Bytes;
 pub use span::Span;

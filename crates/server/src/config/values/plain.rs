@@ -152,6 +152,35 @@ short_name! {
     }
 }
 
+short_name! {
+    /// The name of a resource in the `aud` claim (RFC 8707 §2): compared exactly.
+    ResourceName, "the name of a resource", "1 to 512 characters without blanks, usually an https address",
+    "address or name",
+    |text| gateward_kernel::token::Audience::of(text).is_ok()
+}
+
+short_name! {
+    /// One scope (RFC 6749 §3.3).
+    ScopeName, "a scope", "printable ASCII without blanks, quotes and backslashes", "scope",
+    |text| !text.is_empty() && !text.contains(' ') && text.parse::<gateward_kernel::token::Scope>().is_ok()
+}
+
+short_name! {
+    /// The name of a custom claim of a person; those that tokens have anyway are taken.
+    ClaimName, "the name of a custom claim", "1 to 64 letters, digits, \"_\", \"-\", \".\", \":\" and \"/\", none of the registered claims",
+    "claim name",
+    |text| {
+        let good = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:/".contains(&byte);
+        (1..=64).contains(&text.len()) && text.bytes().all(good) && !TOKEN_CLAIMS.contains(&text)
+    }
+}
+
+/// The claims that every token has for itself.
+const TOKEN_CLAIMS: [&str; 17] = [
+    "iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "auth_time", "acr", "amr", "sid",
+    "groups", "status", "cnf", "gateward_iat",
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;

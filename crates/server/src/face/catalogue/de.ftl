@@ -145,12 +145,15 @@ account-password-text = Eine Änderung meldet Sie überall sonst ab.
 account-password-submit = Passwort ändern
 account-sessions = Wo Sie angemeldet sind
 account-sessions-text = Wenn Sie etwas davon nicht kennen, beenden Sie es und ändern Sie Ihr Passwort.
+account-apps = Angemeldete Apps
+account-apps-text = Diese Apps handeln in Ihrem Namen, ohne Browser. Beenden meldet eine App sofort ab; sie muss sich neu anmelden.
 account-end-others = Überall sonst abmelden
 account-sign-out = Auf diesem Gerät abmelden
 account-notice-profile-saved = Ihr Profil ist gespeichert.
 account-notice-password-changed = Ihr Passwort ist geändert, und Sie sind überall sonst abgemeldet.
 account-notice-session-ended = Die Sitzung ist beendet.
 account-notice-others-ended = Sie sind überall sonst abgemeldet.
+account-key-reused = Möglicherweise hat jemand anderes am { $when } einen Schlüssel einer Ihrer Apps benutzt; die App wurde abgemeldet. Wenn Sie das nicht waren, ändern Sie Ihr Passwort.
 
 ## Sessions
 session-device-unknown = Unbekanntes Gerät
@@ -161,6 +164,7 @@ session-created = Angemeldet
 session-transport-cookie = Browser
 session-transport-header = App
 session-transport-url = Browser ohne Cookies
+session-transport-token = App mit Token
 session-remembered = bleibt angemeldet
 session-end = Beenden
 

@@ -145,12 +145,15 @@ account-password-text = Changing it signs you out everywhere else.
 account-password-submit = Change password
 account-sessions = Where you are signed in
 account-sessions-text = If you do not recognise one of these, end it and change your password.
+account-apps = Signed-in apps
+account-apps-text = These apps act in your name without a browser. Ending one signs it out at once; it has to sign in again.
 account-end-others = Sign out everywhere else
 account-sign-out = Sign out on this device
 account-notice-profile-saved = Your profile is saved.
 account-notice-password-changed = Your password is changed, and you are signed out everywhere else.
 account-notice-session-ended = The session is ended.
 account-notice-others-ended = You are signed out everywhere else.
+account-key-reused = Somebody else may have used a key of one of your apps on { $when }; that app was signed out. If this was not you, change your password.
 
 ## Sessions
 session-device-unknown = Unknown device
@@ -161,6 +164,7 @@ session-created = Signed in
 session-transport-cookie = browser
 session-transport-header = app
 session-transport-url = browser without cookies
+session-transport-token = app with tokens
 session-remembered = stays signed in
 session-end = End
 

@@ -21,8 +21,12 @@ pub struct AccountPage {
     pub email: String,
     /// The groups the person is in.
     pub groups: Vec<String>,
-    /// The living sessions, the current one first.
+    /// The living sessions of browsers, the current one first.
     pub sessions: Vec<SessionRow>,
+    /// Those of apps that have tokens.
+    pub apps: Vec<SessionRow>,
+    /// When a key of one of the apps was used twice, microseconds since the epoch: perhaps by somebody else.
+    pub key_reused: Option<i64>,
     /// What was just done.
     pub notice: Option<AccountNotice>,
     /// What is wrong with the last attempt.
@@ -80,4 +84,6 @@ pub enum Transport {
     Header,
     /// In the address: a browser without cookies.
     Url,
+    /// An app that has tokens.
+    Token,
 }

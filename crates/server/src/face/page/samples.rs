@@ -195,6 +195,22 @@ fn sessions() -> Vec<SessionRow> {
     vec![current, app, odd]
 }
 
+fn apps() -> Vec<SessionRow> {
+    let phone = SessionRow {
+        id: text("s_9q4v7z"),
+        device: text("okhttp 4.12 on Android"),
+        address: text("198.51.100.23"),
+        transport: Transport::Token,
+        remembered: false,
+        created: NOW - 12 * DAY,
+        last_used: NOW - 3 * MINUTE,
+        current: false,
+    };
+    let unknown =
+        SessionRow { id: text("s_5b2n8k"), device: String::new(), address: String::new(), ..phone.clone() };
+    vec![phone, unknown]
+}
+
 fn account() -> Vec<Sample> {
     let full = AccountPage {
         csrf: text("token-1"),
@@ -204,6 +220,8 @@ fn account() -> Vec<Sample> {
         email: text("ada@example.com"),
         groups: vec![text("analysts"), text("wiki-editors")],
         sessions: sessions(),
+        apps: apps(),
+        key_reused: None,
         notice: None,
         errors: Vec::new(),
         limits: LIMITS,
@@ -213,8 +231,10 @@ fn account() -> Vec<Sample> {
         email: String::new(),
         groups: Vec::new(),
         sessions: sessions().into_iter().take(1).collect(),
+        apps: Vec::new(),
         ..full.clone()
     };
+    let apps_alone = AccountPage { apps: apps(), key_reused: Some(NOW - 2 * DAY), ..bare.clone() };
     let wrong = AccountPage {
         errors: vec![
             FieldProblem { field: Field::Form, problem: Problem::FormExpired },
@@ -233,6 +253,7 @@ fn account() -> Vec<Sample> {
     let mut samples = vec![
         Sample::new("account", ADA, &full),
         Sample::new("account-bare", ADMIN, &bare),
+        Sample::new("account-apps", ADA, &apps_alone),
         Sample::new("account-wrong", ADA, &wrong),
         Sample::new("account-every", ADA, &every),
     ];
@@ -277,7 +298,7 @@ fn admin() -> Vec<Sample> {
         is_self: false,
         created: NOW - 400 * DAY,
         changed: NOW - 3 * DAY,
-        sessions: sessions().into_iter().skip(1).collect(),
+        sessions: sessions().into_iter().skip(1).chain(apps()).collect(),
         notice: None,
         reset_link: None,
     };

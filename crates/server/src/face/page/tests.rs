@@ -152,6 +152,11 @@ fn the_names_that_tests_and_scripts_rely_on_are_there() {
             "id=\"end-others-form\" class=\"card-foot\" method=\"post\" action=\"/account/sessions/end-others\"",
         ),
         ("account", "id=\"end-others\""),
+        ("account", "id=\"account-apps\""),
+        ("account", "session-end\" type=\"submit\" data-session=\"s_9q4v7z\""),
+        ("account-apps", "id=\"end-others\""),
+        ("account-apps", "role=\"alert\" id=\"account-key-reused\""),
+        ("account-apps", "on 2026-03-10 14:05 UTC; that app was signed out"),
         ("people", "name=\"q\""),
         ("people", "href=\"/admin/people/p1\""),
         ("person", "action=\"/admin/people/p1/sessions/end\""),
@@ -180,6 +185,8 @@ fn what_is_not_offered_is_not_there() {
         ("login", "return_to"),
         ("login", "role=\"alert\""),
         ("account-bare", "end-others"),
+        ("account-bare", "account-apps"),
+        ("account", "account-key-reused"),
         ("account-bare", "session-end"),
         ("account", "data-session=\"s_3k9f2m\">End"),
         ("account", "href=\"/admin\""),
@@ -192,6 +199,25 @@ fn what_is_not_offered_is_not_there() {
     for (name, part) in absent {
         let sample = samples.iter().find(|sample| sample.name == name).unwrap();
         assert!(!rendered(&pages, sample, Language::English).contains(part), "{name} holds {part}");
+    }
+}
+
+#[test]
+fn apps_are_listed_apart_from_browsers() {
+    let pages = Pages::new().unwrap();
+    let samples = samples::all();
+    let sample = samples.iter().find(|sample| sample.name == "account").unwrap();
+    for language in Language::ALL {
+        let html = rendered(&pages, sample, language);
+        let (browsers, apps) = html.split_once("id=\"apps-title\"").unwrap();
+        let (_, browsers) = browsers.split_once("id=\"sessions-title\"").unwrap();
+        for (id, is_app) in [("s_3k9f2m", false), ("s_7h2x1q", false), ("s_1c8d4w", false), ("s_9q4v7z", true), ("s_5b2n8k", true)]
+        {
+            let row = format!("<li class=\"session\" data-session=\"{id}\"");
+            let row = if id == "s_3k9f2m" { row.replace("\"session\"", "\"session session-current\"") } else { row };
+            assert_eq!((browsers.contains(&row), apps.contains(&row)), (!is_app, is_app), "{id}");
+        }
+        assert_eq!(apps.matches("action=\"/account/sessions/end\"").count(), 2);
     }
 }
 

@@ -15,7 +15,7 @@ fn person(groups: &[&str]) -> Person {
 }
 
 fn rule(path: &str, access: Access) -> Rule {
-    Rule { path: path.to_owned(), methods: Vec::new(), networks: Vec::new(), access }
+    Rule { path: path.to_owned(), methods: Vec::new(), networks: Vec::new(), access, scopes: Vec::new() }
 }
 
 fn admins() -> Access {
@@ -23,7 +23,7 @@ fn admins() -> Access {
 }
 
 fn law(host: &str, rules: Vec<Rule>) -> Law {
-    Law::new([AppRules { host: host.to_owned(), rules }])
+    Law::new([AppRules { host: host.to_owned(), takes: None, rules }])
 }
 
 /// A page, as any request without headers that say otherwise.
@@ -79,9 +79,56 @@ fn the_first_matching_rule_decides() {
 }
 
 #[test]
+fn a_token_needs_the_scopes_of_its_rule_and_a_session_needs_none() {
+    let takes = Some(Takes { audience: "https://api.example.com".to_owned(), in_query: false });
+    let scoped = |path: &str, access: Access, scopes: &[&str]| Rule {
+        scopes: scopes.iter().map(ToString::to_string).collect(),
+        ..rule(path, access)
+    };
+    let rules = vec![
+        scoped("/public/*", Access::Everyone, &["read"]),
+        scoped("/read/*", Access::SignedIn, &["read"]),
+        scoped("/write/*", Access::SignedIn, &["write", "read"]),
+        scoped("/admin/*", admins(), &["read"]),
+        rule("/any/*", Access::SignedIn),
+        rule("/closed", Access::Nobody),
+    ];
+    let law = Law::new([AppRules { host: "api.example.com".to_owned(), takes: takes.clone(), rules }]);
+    let (plain, admin) = (person(&[]), person(&["admins"]));
+    let lacks = |scope: &str| Verdict::Denied { missing: Missing::Scope(scope.to_owned()) };
+    let groups = Verdict::Denied { missing: Missing::Groups(vec!["admins".to_owned()]) };
+    for (path, person, scope, expected) in [
+        ("/public/x", &plain, "", Verdict::Allow),
+        ("/read/x", &plain, "read", Verdict::Allow),
+        ("/read/x", &plain, "other read", Verdict::Allow),
+        ("/read/x", &plain, "", lacks("read")),
+        ("/read/x", &plain, "READ readx", lacks("read")),
+        ("/write/x", &plain, "read", lacks("write read")),
+        ("/write/x", &plain, "read write", Verdict::Allow),
+        ("/admin/x", &admin, "read", Verdict::Allow),
+        ("/admin/x", &admin, "", lacks("read")),
+        ("/admin/x", &plain, "read", groups.clone()),
+        ("/admin/x", &plain, "", groups),
+        ("/any/x", &plain, "", Verdict::Allow),
+        ("/closed", &admin, "read write", DENIED),
+        // However it is written, no rule is walked around.
+        ("/%72ead/x", &plain, "read", DENIED),
+        ("/READ/x", &plain, "read", DENIED),
+    ] {
+        let question = Question::read(parts("api.example.com", path)).unwrap();
+        let verdict = law.decide_by_token(&question, person, &scope.parse().unwrap());
+        assert_eq!(verdict, expected, "{path} {scope:?}");
+        if matches!(&verdict, Verdict::Denied { missing: Missing::Scope(_) }) {
+            assert_eq!(law.decide(&question, Some(person)), Verdict::Allow, "{path} in a session");
+        }
+        assert_eq!(law.takes(&question), takes.as_ref());
+    }
+}
+
+#[test]
 fn the_most_exact_host_counts() {
     let app =
-        |host: &str, access: Access| AppRules { host: host.to_owned(), rules: vec![rule("/*", access)] };
+        |host: &str, access: Access| AppRules { host: host.to_owned(), takes: None, rules: vec![rule("/*", access)] };
     let law = Law::new([
         app("*.example.com", Access::SignedIn),
         app("wiki.example.com", Access::Everyone),

@@ -1,76 +1,86 @@
-//! The session's secret as it travels: `gws1_` and 72 characters of base64url.
+//! A secret that names its record as it travels: a prefix that tells the kind, and 72 characters of base64url.
 //!
-//! Inside are the session's id (16 bytes), the secret (32 bytes) and a keyed checksum over both (6 bytes of
+//! Inside are the record's id (16 bytes), the secret (32 bytes) and a keyed checksum over both (6 bytes of
 //! HMAC-SHA256). The checksum is no protection, the secret is; it lets garbage be refused before a store is asked, and is
-//! not looked at where memory knows the session. The `1` is the version of this form.
+//! not looked at where memory knows the record. The `1` in the prefix is the version of this form. Each kind has a
+//! prefix and a checksum key of its own, so that none is taken for another.
+
+use std::marker::PhantomData;
 
 use data_encoding::BASE64URL_NOPAD;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::id::SessionId;
 use crate::secret::{Digest, MacKey, RootKey, Secret};
 
-const PREFIX: &str = "gws1_";
+const PREFIX_LENGTH: usize = 5;
 const CHECKSUM: usize = 6;
 const BODY: usize = 16 + 32 + CHECKSUM;
-/// The length of every session secret in its text form.
-pub const TEXT_LENGTH: usize = PREFIX.len() + BODY / 3 * 4;
+/// The length of every handle in its text form.
+pub const TEXT_LENGTH: usize = PREFIX_LENGTH + BODY / 3 * 4;
 
-/// What a browser or an app presents: which session, and the secret that opens it.
+/// An id of things that are opened by a handle.
+pub trait Openable: Copy + AsRef<[u8]> + From<[u8; 16]> {
+    /// What the text form begins with.
+    const PREFIX: [u8; PREFIX_LENGTH];
+    /// The purpose of the checksum's key.
+    const PURPOSE: &'static str;
+}
+
+/// What somebody presents: which thing, and the secret that opens it.
 #[derive(Clone, Debug)]
-pub struct Handle {
-    /// Which session.
-    pub id: SessionId,
+pub struct Handle<I> {
+    /// Which.
+    pub id: I,
     /// What opens it.
     pub secret: Secret,
     checksum: [u8; CHECKSUM],
 }
 
-/// A text has not the form of a session secret.
+/// A text has not the form of such a handle.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("this is not a session secret")]
+#[error("this is not a secret of that kind")]
 pub struct NotAHandle;
 
 /// The key of the checksum.
 #[derive(Clone, Debug)]
-pub struct HandleKey(MacKey);
+pub struct HandleKey<I>(MacKey, PhantomData<fn() -> I>);
 
-impl HandleKey {
+impl<I: Openable> HandleKey<I> {
     /// The key that belongs to this root key.
     pub fn new(root: &RootKey) -> Self {
-        HandleKey(root.mac("session handle"))
+        HandleKey(root.mac(I::PURPOSE), PhantomData)
     }
 
     /// A handle of ours.
-    pub fn handle(&self, id: SessionId, secret: Secret) -> Handle {
-        let checksum = self.0.short_tag(&[id.as_bytes(), secret.expose()]);
+    pub fn handle(&self, id: I, secret: Secret) -> Handle<I> {
+        let checksum = self.0.short_tag(&[id.as_ref(), secret.expose()]);
         Handle { id, secret, checksum }
     }
 
     /// Whether a handle was made by this key. What was not need not be looked for in any store.
-    pub fn made(&self, handle: &Handle) -> bool {
-        self.0.verify(&[handle.id.as_bytes(), handle.secret.expose()], &handle.checksum)
+    pub fn made(&self, handle: &Handle<I>) -> bool {
+        self.0.verify(&[handle.id.as_ref(), handle.secret.expose()], &handle.checksum)
     }
 }
 
-impl Handle {
+impl<I: Openable> Handle<I> {
     /// The text form.
     pub fn print(&self) -> Zeroizing<String> {
         let mut body = [0; BODY];
-        let parts = self.id.as_bytes().iter().chain(self.secret.expose()).chain(&self.checksum);
+        let parts = self.id.as_ref().iter().chain(self.secret.expose()).chain(&self.checksum);
         for (to, from) in body.iter_mut().zip(parts) {
             *to = *from;
         }
         let mut text = Zeroizing::new(String::with_capacity(TEXT_LENGTH));
-        text.push_str(PREFIX);
+        text.extend(I::PREFIX.iter().map(|byte| char::from(*byte)));
         BASE64URL_NOPAD.encode_append(&body, &mut text);
         body.zeroize();
         text
     }
 
     /// Reads the text form: exactly this form. Whether it is ours is for [`HandleKey::made`] to say.
-    pub fn read(text: &[u8]) -> Result<Handle, NotAHandle> {
-        let encoded = text.strip_prefix(PREFIX.as_bytes()).ok_or(NotAHandle)?;
+    pub fn read(text: &[u8]) -> Result<Self, NotAHandle> {
+        let encoded = text.strip_prefix(&I::PREFIX).ok_or(NotAHandle)?;
         let mut body = [0; BODY];
         if encoded.len() != BODY / 3 * 4 || BASE64URL_NOPAD.decode_mut(encoded, &mut body).is_err() {
             return Err(NotAHandle);
@@ -78,7 +88,7 @@ impl Handle {
         let (id, rest) = body.split_first_chunk::<16>().ok_or(NotAHandle)?;
         let (secret, checksum) = rest.split_first_chunk::<32>().ok_or(NotAHandle)?;
         let checksum = checksum.try_into().map_err(|_| NotAHandle)?;
-        let handle = Handle { id: SessionId::from_bytes(*id), secret: Secret::from_bytes(*secret), checksum };
+        let handle = Handle { id: I::from(*id), secret: Secret::from_bytes(*secret), checksum };
         body.zeroize();
         Ok(handle)
     }
@@ -94,8 +104,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::id::{AccessTokenId, GrantId, SessionId};
 
-    fn key() -> HandleKey {
+    type Handle = super::Handle<SessionId>;
+
+    fn key() -> HandleKey<SessionId> {
         HandleKey::new(&RootKey::from_bytes([3; 32]))
     }
 
@@ -114,9 +127,18 @@ mod tests {
     }
 
     #[test]
+    fn no_kind_is_taken_for_another() {
+        let text = handle().print();
+        assert!(super::Handle::<GrantId>::read(text.as_bytes()).is_err());
+        let renamed = text.replace("gws1_", "gwa1_");
+        let read = super::Handle::<AccessTokenId>::read(renamed.as_bytes()).unwrap();
+        assert!(!HandleKey::new(&RootKey::from_bytes([3; 32])).made(&read));
+    }
+
+    #[test]
     fn other_keys_other_versions_other_lengths_are_refused() {
         let text = handle().print();
-        assert!(!HandleKey::new(&RootKey::from_bytes([4; 32])).made(&handle()));
+        assert!(!HandleKey::<SessionId>::new(&RootKey::from_bytes([4; 32])).made(&handle()));
         for odd in [
             String::new(),
             text.replace("gws1_", "gws2_"),

@@ -1,0 +1,462 @@
+//! Status lists as this node knows them: places for new tokens, revocations, and what verifiers are told.
+//!
+//! The store holds what is true. Memory holds all of it, because it is small (a bit for each token, and only blocks with a
+//! revoked one), and is kept honest by the store's feed of changes; while that feed is cut, questions go to the store and
+//! verifiers hear nothing, so that they know how old their knowledge is.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gateward_kernel::id::ListId;
+use gateward_kernel::ports::{Fault, Kv, Listener, Version};
+use gateward_kernel::record::{Book, Decision, Record};
+use gateward_kernel::secret::Entropy;
+use gateward_kernel::status::{
+    BLOCK_SIZE, Bits, BlockId, Cut, LIST_SIZE, Places, StatusBlock, StatusIndex, StatusList, SubjectTag,
+};
+use gateward_kernel::time::Moment;
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::news::News;
+
+/// A list takes new tokens for so long. Tokens that go on longer take another place when they are renewed, so that old
+/// lists die.
+const OPEN: Duration = Duration::from_secs(24 * 3600);
+/// So many records are read at a time.
+const STRETCH: usize = 256;
+
+/// The status lists of this installation.
+pub struct Status {
+    lists: Book<StatusList>,
+    blocks: Book<StatusBlock>,
+    cuts: Book<Cut>,
+    entropy: Arc<dyn Entropy>,
+    /// The longest life of a token.
+    longest: Duration,
+    places: Mutex<Option<Places>>,
+    /// Held while a block is claimed: one claim serves everybody who waits.
+    claiming: tokio::sync::Mutex<()>,
+    known: RwLock<Known>,
+    news: News,
+    changed: Mutex<Option<UnboundedReceiver<Change>>>,
+}
+
+/// What memory knows.
+#[derive(Default)]
+struct Known {
+    /// Whether it may be believed.
+    is_whole: bool,
+    lists: HashMap<ListId, KnownList>,
+    blocks: HashMap<BlockId, Version>,
+    cuts: HashMap<SubjectTag, (Moment, Moment)>,
+}
+
+/// One list in memory.
+struct KnownList {
+    bits: Bits,
+    dies: Moment,
+    /// One more with every change.
+    state: u64,
+}
+
+/// A list as it is published.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// Its bits.
+    pub bits: Bits,
+    /// Which state of it this is.
+    pub state: u64,
+}
+
+/// Everything that verifiers must know.
+#[derive(Clone, Debug, Default)]
+pub struct Whole {
+    /// The lists.
+    pub lists: Vec<(ListId, Bits)>,
+    /// Whose tokens were cut, and when.
+    pub cuts: Vec<(SubjectTag, Moment)>,
+}
+
+enum Change {
+    Block(BlockId, Version),
+    Cut(SubjectTag),
+    List(ListId),
+    Restored,
+}
+
+impl std::fmt::Debug for Status {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Status")
+    }
+}
+
+impl Status {
+    /// The lists in this store. Nothing is known before [`reload`](Self::reload).
+    pub fn new(kv: Arc<dyn Kv>, entropy: Arc<dyn Entropy>, longest: Duration) -> Arc<Self> {
+        let (tell, changed) = unbounded_channel();
+        let news = News::new(&*entropy);
+        let status = Arc::new(Status {
+            lists: Book::new(kv.clone()),
+            blocks: Book::new(kv.clone()),
+            cuts: Book::new(kv.clone()),
+            entropy,
+            longest,
+            places: Mutex::new(None),
+            claiming: tokio::sync::Mutex::new(()),
+            known: RwLock::new(Known::default()),
+            news,
+            changed: Mutex::new(Some(changed)),
+        });
+        kv.changes(Arc::new(Ear { status: Arc::downgrade(&status), tell }));
+        status
+    }
+
+    /// What verifiers are told.
+    pub fn news(&self) -> &News {
+        &self.news
+    }
+
+    /// Whether memory knows everything up to now.
+    pub fn is_whole(&self) -> bool {
+        self.known.read().is_whole
+    }
+
+    /// A place for a new token, usually without any write.
+    pub async fn place(&self, now: Moment) -> Result<StatusIndex, Fault> {
+        loop {
+            if let Some(place) = self.take(now) {
+                return Ok(place);
+            }
+            let claiming = self.claiming.lock().await;
+            // Somebody else may have claimed one while this one waited.
+            if let Some(place) = self.take(now) {
+                return Ok(place);
+            }
+            let places = self.claim(now).await?;
+            *self.places.lock() = Some(places);
+            drop(claiming);
+        }
+    }
+
+    fn take(&self, now: Moment) -> Option<StatusIndex> {
+        self.places.lock().as_mut()?.take(now)
+    }
+
+    /// Claims a block in an open list, or in a new one.
+    async fn claim(&self, now: Moment) -> Result<Places, Fault> {
+        let mut after = None;
+        loop {
+            let (lists, next) = self.lists.page(after, STRETCH, now).await?;
+            for list in lists {
+                if let Some(places) = self.claim_in(list.record.id, now).await? {
+                    return Ok(places);
+                }
+            }
+            match next {
+                Some(id) => after = Some(id),
+                None => break,
+            }
+        }
+        loop {
+            let list = StatusList::open(ListId::random(&*self.entropy), now, OPEN, self.longest);
+            let id = list.id;
+            if self.lists.create(list, now).await?.is_some()
+                && let Some(places) = self.claim_in(id, now).await?
+            {
+                return Ok(places);
+            }
+        }
+    }
+
+    async fn claim_in(&self, list: ListId, now: Moment) -> Result<Option<Places>, Fault> {
+        let mut chance = [0; 4];
+        self.entropy.fill(&mut chance);
+        let chance = u32::from_be_bytes(chance);
+        let claimed = self.lists.change(list, now, |list| list.claim(chance, now)).await?;
+        let Some((list, Some(block))) = claimed else { return Ok(None) };
+        self.known.write().list(list.record.id, list.record.dies);
+        Ok(Some(Places::of(&list.record, block, &*self.entropy)))
+    }
+
+    /// Revokes the tokens at these places. When this returns, it is written down, and on its way to every verifier.
+    pub async fn revoke(&self, places: &[StatusIndex], now: Moment) -> Result<(), Fault> {
+        let mut by_block: HashMap<BlockId, (Moment, Vec<u32>)> = HashMap::new();
+        for place in places {
+            let dies = place.closes + self.longest;
+            by_block.entry(place.block()).or_insert((dies, Vec::new())).1.push(place.index);
+        }
+        for (id, (dies, indexes)) in by_block {
+            if dies <= now {
+                // No living token can name it.
+                continue;
+            }
+            let loaded = self.revoke_in(id, dies, &indexes, now).await?;
+            self.learn(id, dies, loaded.version, &loaded.record);
+        }
+        Ok(())
+    }
+
+    async fn revoke_in(
+        &self,
+        id: BlockId,
+        dies: Moment,
+        indexes: &[u32],
+        now: Moment,
+    ) -> Result<Arc<gateward_kernel::record::Loaded<StatusBlock>>, Fault> {
+        loop {
+            if let Some((loaded, ())) = self.blocks.change(id, now, |block| block.revoke(indexes)).await? {
+                return Ok(loaded);
+            }
+            let empty = StatusBlock::empty(id, dies);
+            if let Decision::Write(block, ()) = empty.revoke(indexes)
+                && let Some(loaded) = self.blocks.create(block, now).await?
+            {
+                return Ok(loaded);
+            }
+        }
+    }
+
+    /// Makes tokens of this subject that were issued at `now` or before worthless, listed or not.
+    pub async fn cut(&self, subject: SubjectTag, now: Moment) -> Result<(), Fault> {
+        let dies = now + self.longest;
+        loop {
+            if let Some((cut, ())) = self.cuts.change(subject, now, |cut| cut.move_to(now, dies)).await? {
+                self.learn_cut(subject, cut.record.at, cut.record.dies);
+                return Ok(());
+            }
+            if self.cuts.create(Cut { subject, at: now, dies }, now).await?.is_some() {
+                self.learn_cut(subject, now, dies);
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whether a token was revoked, by its place in a list.
+    pub async fn is_revoked(&self, list: ListId, index: u32, now: Moment) -> Result<bool, Fault> {
+        if let Some(answer) = self.is_revoked_in_memory(list, index) {
+            return Ok(answer);
+        }
+        let block = self.blocks.load(BlockId::new(list, index / BLOCK_SIZE), now).await?;
+        let bit = |block: &StatusBlock| {
+            let place = (index % BLOCK_SIZE) as usize;
+            block.bits().get(place / 8).is_some_and(|byte| byte & (1 << (place % 8)) != 0)
+        };
+        Ok(block.is_some_and(|block| bit(&block.record)))
+    }
+
+    /// The same from memory alone; `None` when memory cannot tell.
+    pub fn is_revoked_in_memory(&self, list: ListId, index: u32) -> Option<bool> {
+        let known = self.known.read();
+        if !known.is_whole {
+            return None;
+        }
+        // A list without any revoked token may be unknown. An index beyond its end is nobody's.
+        Some(known.lists.get(&list).map_or(index >= LIST_SIZE, |list| list.bits.status(index) != Some(0)))
+    }
+
+    /// From when on the tokens of a subject count, from memory; the person's own `valid_from` says it too, and is asked
+    /// besides.
+    pub fn cut_of(&self, subject: SubjectTag) -> Option<Moment> {
+        self.known.read().cuts.get(&subject).map(|(at, _)| *at)
+    }
+
+    /// A list to publish; `None` when there is no such list. One without any revoked token may exist in the store alone.
+    pub async fn shown(&self, list: ListId, now: Moment) -> Result<Option<Shown>, Fault> {
+        if let Some(known) = self.known.read().lists.get(&list) {
+            return Ok(Some(Shown { bits: known.bits.clone(), state: known.state }));
+        }
+        let Some(found) = self.lists.load(list, now).await? else { return Ok(None) };
+        self.known.write().list(list, found.record.dies);
+        Ok(Some(Shown { bits: Bits::empty(LIST_SIZE), state: 0 }))
+    }
+
+    /// Which state a list is in, from memory.
+    pub fn state_of(&self, list: ListId) -> Option<u64> {
+        self.known.read().lists.get(&list).map(|list| list.state)
+    }
+
+    /// Everything, for a verifier that knows nothing; `None` while memory itself does not know everything.
+    pub fn whole(&self) -> Option<Whole> {
+        let known = self.known.read();
+        known.is_whole.then(|| Whole {
+            lists: known.lists.iter().map(|(id, list)| (*id, list.bits.clone())).collect(),
+            cuts: known.cuts.iter().map(|(subject, (at, _))| (*subject, *at)).collect(),
+        })
+    }
+
+    /// The lists there are.
+    pub fn lists(&self) -> Vec<ListId> {
+        self.known.read().lists.keys().copied().collect()
+    }
+
+    fn learn(&self, id: BlockId, dies: Moment, version: Version, block: &StatusBlock) {
+        let mut known = self.known.write();
+        if known.blocks.get(&id).is_some_and(|own| *own >= version) {
+            return;
+        }
+        known.blocks.insert(id, version);
+        let list = known.list(id.list(), dies);
+        let first = id.number() * BLOCK_SIZE;
+        let fresh: Vec<u32> = ones(block.bits())
+            .map(|place| first + place)
+            .filter(|index| list.bits.status(*index) == Some(0))
+            .collect();
+        if fresh.is_empty() {
+            return;
+        }
+        for index in &fresh {
+            list.bits.revoke(*index);
+        }
+        list.state += 1;
+        drop(known);
+        self.news.revoked(id.list(), &fresh);
+    }
+
+    fn learn_cut(&self, subject: SubjectTag, at: Moment, dies: Moment) {
+        let mut known = self.known.write();
+        if known.cuts.get(&subject).is_some_and(|(own, _)| *own >= at) {
+            return;
+        }
+        known.cuts.insert(subject, (at, dies));
+        drop(known);
+        self.news.cut(subject, at);
+    }
+
+    /// Reads everything from the store. Memory is believed afterwards.
+    pub async fn reload(&self, now: Moment) -> Result<(), Fault> {
+        let mut lists = HashMap::new();
+        let mut after = None;
+        loop {
+            let (page, next) = self.lists.page(after, STRETCH, now).await?;
+            lists.extend(page.into_iter().map(|list| (list.record.id, list.record.dies)));
+            let Some(next) = next else { break };
+            after = Some(next);
+        }
+        let mut after = None;
+        let mut blocks = Vec::new();
+        loop {
+            let (page, next) = self.blocks.page(after, STRETCH, now).await?;
+            blocks.extend(page);
+            let Some(next) = next else { break };
+            after = Some(next);
+        }
+        let mut after = None;
+        let mut cuts = Vec::new();
+        loop {
+            let (page, next) = self.cuts.page(after, STRETCH, now).await?;
+            cuts.extend(page);
+            let Some(next) = next else { break };
+            after = Some(next);
+        }
+        for (id, dies) in lists {
+            self.known.write().list(id, dies);
+        }
+        for block in blocks {
+            self.learn(block.record.id(), block.record.death(), block.version, &block.record);
+        }
+        for cut in cuts {
+            self.learn_cut(cut.record.subject, cut.record.at, cut.record.dies);
+        }
+        self.known.write().is_whole = true;
+        Ok(())
+    }
+
+    /// Takes over what other processes change, for as long as the program runs.
+    pub async fn follow(&self, clock: &dyn gateward_kernel::time::Clock) {
+        let Some(mut changed) = self.changed.lock().take() else { return };
+        while let Some(change) = changed.recv().await {
+            if let Err(fault) = self.take_over(change, clock.now()).await {
+                tracing::warn!(%fault, "a change of the status lists could not be read; it is read again");
+                self.known.write().is_whole = false;
+                while let Err(fault) = self.reload(clock.now()).await {
+                    tracing::warn!(%fault, "the status lists cannot be read");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+                self.news.start_over(&*self.entropy);
+            }
+        }
+    }
+
+    async fn take_over(&self, change: Change, now: Moment) -> Result<(), Fault> {
+        match change {
+            Change::Block(id, version) => {
+                if self.known.read().blocks.get(&id).is_some_and(|own| *own >= version) {
+                    return Ok(());
+                }
+                if let Some(block) = self.blocks.load(id, now).await? {
+                    self.learn(id, block.record.death(), block.version, &block.record);
+                }
+            }
+            Change::Cut(subject) => {
+                if let Some(cut) = self.cuts.load(subject, now).await? {
+                    self.learn_cut(subject, cut.record.at, cut.record.dies);
+                }
+            }
+            Change::List(id) => {
+                if let Some(list) = self.lists.load(id, now).await? {
+                    self.known.write().list(id, list.record.dies);
+                }
+            }
+            Change::Restored => {
+                self.reload(now).await?;
+                self.news.start_over(&*self.entropy);
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets lists and cuts that no living token can be touched by.
+    pub fn forget(&self, now: Moment) {
+        let mut known = self.known.write();
+        known.lists.retain(|_, list| list.dies > now);
+        let Known { lists, blocks, cuts, .. } = &mut *known;
+        blocks.retain(|id, _| lists.contains_key(&id.list()));
+        cuts.retain(|_, (_, dies)| *dies > now);
+    }
+}
+
+impl Known {
+    fn list(&mut self, id: ListId, dies: Moment) -> &mut KnownList {
+        self.lists.entry(id).or_insert_with(|| KnownList { bits: Bits::empty(LIST_SIZE), dies, state: 0 })
+    }
+}
+
+/// The places of the bits that are set.
+fn ones(bits: &[u8]) -> impl Iterator<Item = u32> {
+    (0u32..).zip(bits).filter(|(_, byte)| **byte != 0).flat_map(|(at, byte)| {
+        (0..8).filter(move |place| byte & (1 << place) != 0).map(move |place| at * 8 + place)
+    })
+}
+
+/// Hears what the store tells, and passes it on: a listener must be quick.
+struct Ear {
+    status: std::sync::Weak<Status>,
+    tell: UnboundedSender<Change>,
+}
+
+impl Listener for Ear {
+    fn changed(&self, kind: &str, id: &[u8], version: Version) {
+        let change = match kind {
+            StatusBlock::KIND => BlockId::try_from(id).ok().map(|id| Change::Block(id, version)),
+            Cut::KIND => SubjectTag::try_from(id).ok().map(Change::Cut),
+            StatusList::KIND => ListId::try_from(id).ok().map(Change::List),
+            _ => None,
+        };
+        if let Some(change) = change {
+            // Nobody follows any more only when the program ends.
+            let _ended = self.tell.send(change);
+        }
+    }
+
+    fn lost(&self) {
+        if let Some(status) = self.status.upgrade() {
+            status.known.write().is_whole = false;
+        }
+    }
+
+    fn restored(&self) {
+        let _ended = self.tell.send(Change::Restored);
+    }
+}
