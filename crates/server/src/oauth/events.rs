@@ -9,16 +9,12 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{Stream, stream};
 use gateward_kernel::status::deflate;
-use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Response};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::published::unavailable;
 use crate::app::App;
 use crate::tokens::mint::list_uri;
 use crate::tokens::news::{Heard, Missed};
@@ -36,31 +32,28 @@ struct Listener {
     stopping: watch::Receiver<bool>,
 }
 
-/// `GET /oauth/status/events`
-pub(super) fn answer(app: &Arc<App>, headers: &HeaderMap) -> Response<Body> {
-    if app.tokens.status.news().listeners() >= app.settings.tokens.push_listeners as usize {
-        return unavailable();
+/// What comes to somebody who has heard everything up to the event of this id, or knows nothing yet; `None` when as many
+/// listen as may.
+pub(super) fn listen(
+    app: &Arc<App>,
+    last: Option<&str>,
+) -> Option<impl Stream<Item = Result<Bytes, Infallible>> + Send + use<>> {
+    let news = app.tokens.status.news();
+    // Counted with this one: of many who come at once not one too many stays.
+    let newest = news.watch();
+    if news.listeners() > app.settings.tokens.push_listeners as usize {
+        return None;
     }
-    let heard = headers.get("last-event-id").and_then(|id| Heard::read(id.to_str().ok()?));
     let listener = Listener {
         app: app.clone(),
-        heard,
-        newest: app.tokens.status.news().watch(),
+        heard: last.and_then(Heard::read),
+        newest,
         stopping: app.stopping.subscribe(),
     };
-    let events = stream::unfold((listener, true), |(mut listener, first)| async move {
+    Some(stream::unfold((listener, true), |(mut listener, first)| async move {
         let event = listener.next(first).await?;
-        Some((Ok::<_, Infallible>(event), (listener, false)))
-    });
-    let mut response = Response::new(Body::from_stream(events));
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
-    // A proxy that gathers the answer would keep the news from whoever waits for it (nginx).
-    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    response
+        Some((Ok(event), (listener, false)))
+    }))
 }
 
 impl Listener {

@@ -2,6 +2,6 @@
 //! often, by machines, without a session: answered on the shortest way.
 
 mod events;
-mod published;
+mod web;
 
-pub use published::{Published, STATUS_LISTS_COUNT, answer};
+pub use web::{Published, STATUS_LISTS_COUNT, answer};

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use gateward_kernel::jose::SignatureAlgorithm;
-use crate::oauth::STATUS_LISTS_COUNT;
 use gateward_kernel::keyring::RotationPolicy;
 
 use crate::config::Settings;
+use crate::oauth::STATUS_LISTS_COUNT;
 
 /// A retired key stays published for so much longer than any token it signed: clocks of verifiers may be behind.
 const MARGIN: Duration = Duration::from_secs(5 * 60);
@@ -80,7 +80,7 @@ mod tests {
         assert_eq!(ring.root_key_file, PathBuf::from("./gateward-data/root.key"));
         assert_eq!(
             load("[tokens]\nstatus_ttl = \"1h\"\n").policy.overlap,
-            Duration::from_secs(3600) + MARGIN
+            Duration::from_secs(3600) * STATUS_LISTS_COUNT + MARGIN
         );
     }
 }

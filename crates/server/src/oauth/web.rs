@@ -67,7 +67,7 @@ pub async fn answer(app: &Arc<App>, path: &str, headers: &HeaderMap) -> Option<R
             let age = app.settings.tokens.status_ttl.duration();
             Some(published(known, "application/json", &etag(body.as_bytes()), body.into(), age))
         }
-        "/oauth/status/events" => Some(events::answer(app, headers)),
+        "/oauth/status/events" => Some(listening(app, headers)),
         _ => {
             let list = path.strip_prefix("/oauth/status/")?.parse().ok()?;
             Some(match list_token(app, list).await {
@@ -189,14 +189,29 @@ fn published(
     response
 }
 
+/// The push channel.
+fn listening(app: &Arc<App>, headers: &HeaderMap) -> Response<Body> {
+    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
+    let Some(events) = events::listen(app, last) else { return unavailable() };
+    let mut response = Response::new(Body::from_stream(events));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    // A proxy that gathers the answer would keep the news from whoever waits for it (nginx).
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}
+
 /// Told when what would be said may be out of date.
-pub(super) fn unavailable() -> Response<Body> {
+fn unavailable() -> Response<Body> {
     let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, "not available now\n");
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     response
 }
 
-pub(super) fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
+fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
