@@ -1,6 +1,7 @@
 //! `cargo xtask`: the project's own commands. `cargo xtask test` is all that is needed before a change is handed in.
 
 mod bench;
+mod foreign;
 mod fuzz;
 mod programs;
 mod run;
@@ -26,6 +27,8 @@ enum Command {
         #[arg(long, value_name = "SECONDS", default_value_t = 8)]
         fuzz_seconds: u32,
     },
+    /// Installs what the tests need, and nothing else
+    Install,
     /// Runs one fuzz target, or all of them one after the other
     Fuzz {
         /// Which one: a file name of fuzz/fuzz_targets without .rs
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<()> {
     match command {
         Command::Test { fuzz_seconds } => test::run_all(fuzz_seconds),
+        Command::Install => test::install(),
         Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds).map(|_| ()),
         Command::Bench { name, arguments } => bench::run_scenario(&name, &arguments),
     }

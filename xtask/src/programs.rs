@@ -1,4 +1,4 @@
-//! The programs of others that the tests run against: real proxies and a real browser.
+//! The programs of others that the tests run against: real proxies, a real browser, and the languages of other libraries.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -10,8 +10,8 @@ use anyhow::{Context, Result, bail};
 
 use crate::run::run;
 
-/// A program, and the Debian packages it comes in.
-const PROGRAMS: [(&str, &[&str]); 7] = [
+/// A program, or a command that must succeed, and the Debian packages it comes in.
+const PROGRAMS: [(&str, &[&str]); 14] = [
     ("cc", &["gcc", "libc6-dev"]),
     ("c++", &["g++"]),
     ("nginx", &["nginx"]),
@@ -19,6 +19,13 @@ const PROGRAMS: [(&str, &[&str]); 7] = [
     ("haproxy", &["haproxy"]),
     ("chromium", &["chromium"]),
     ("chromedriver", &["chromium-driver"]),
+    ("node", &["nodejs"]),
+    ("npm", &["npm"]),
+    ("python3 -m ensurepip --version", &["python3", "python3-venv"]),
+    ("go", &["golang-go"]),
+    ("java", &["default-jdk-headless"]),
+    ("javac", &["default-jdk-headless"]),
+    ("mvn", &["maven"]),
 ];
 
 /// Says to Debian's packages whether they may start their services upon installation.
@@ -55,7 +62,15 @@ pub(crate) fn ensure() -> Result<()> {
 }
 
 fn missing() -> Vec<(&'static str, &'static [&'static str])> {
-    PROGRAMS.into_iter().filter(|(name, _)| find(name).is_none()).collect()
+    PROGRAMS.into_iter().filter(|(name, _)| !is_there(name)).collect()
+}
+
+fn is_there(command: &str) -> bool {
+    let mut words = command.split(' ');
+    let Some(program) = words.next().and_then(find) else { return false };
+    let arguments: Vec<_> = words.collect();
+    arguments.is_empty()
+        || Command::new(program).args(arguments).output().is_ok_and(|output| output.status.success())
 }
 
 fn find(name: &str) -> Option<PathBuf> {

@@ -123,7 +123,13 @@ pub enum Refreshed {
 
 impl Grant {
     /// A new grant, in its first generation.
-    pub fn begin(id: GrantId, given: Given, entropy: &dyn Entropy, now: Moment, policy: &RefreshPolicy) -> Self {
+    pub fn begin(
+        id: GrantId,
+        given: Given,
+        entropy: &dyn Entropy,
+        now: Moment,
+        policy: &RefreshPolicy,
+    ) -> Self {
         let mut seed = [0; 16];
         entropy.fill(&mut seed);
         Grant {
@@ -168,7 +174,12 @@ impl Grant {
     /// The current one is rotated. Its predecessor yields the same successor within the grace time: of many that ask at
     /// once with one token, every one gets the same answer, and only one writes. Whatever is older is reuse and ends
     /// the grant (RFC 9700 §4.14.2).
-    pub fn refresh(&self, generation: u32, now: Moment, policy: &RefreshPolicy) -> Decision<Grant, Refreshed> {
+    pub fn refresh(
+        &self,
+        generation: u32,
+        now: Moment,
+        policy: &RefreshPolicy,
+    ) -> Decision<Grant, Refreshed> {
         if self.ended.is_some() {
             return Decision::Leave(Refreshed::Ended);
         }
@@ -177,7 +188,11 @@ impl Grant {
         }
         let is_predecessor = generation.checked_add(1) == Some(self.generation);
         if generation == self.generation {
-            let next = Grant { generation: generation.saturating_add(1), rotated: self.rotated.max(now), ..self.clone() };
+            let next = Grant {
+                generation: generation.saturating_add(1),
+                rotated: self.rotated.max(now),
+                ..self.clone()
+            };
             Decision::Write(next, Refreshed::Rotated)
         } else if is_predecessor && now.since(self.rotated) <= policy.grace {
             Decision::Leave(Refreshed::Repeated)
@@ -247,7 +262,8 @@ impl Keys {
     /// The refresh token of the grant's present generation.
     pub fn token(&self, grant: &Grant) -> RefreshToken {
         let generation = grant.generation.to_be_bytes();
-        let tag: [u8; 32 - GENERATION] = self.secret.short_tag(&[grant.id.as_bytes(), &grant.seed, &generation]);
+        let tag: [u8; 32 - GENERATION] =
+            self.secret.short_tag(&[grant.id.as_bytes(), &grant.seed, &generation]);
         let mut secret = [0; 32];
         for (to, from) in secret.iter_mut().zip(generation.iter().chain(&tag)) {
             *to = *from;

@@ -81,8 +81,7 @@ pub async fn open_with(
     };
     let passwords = Passwords::start(&settings.passwords, peppers, &refused, entropy.clone())?;
     // Without keys as yet: whoever serves or works with keys starts it.
-    let ring =
-        KeyRing::new(database.directory(), root.clone(), RingSettings::of(&settings), entropy.clone());
+    let ring = KeyRing::new(database.directory(), root.clone(), RingSettings::of(&settings), entropy.clone());
     let meter = Arc::new(Meter::default());
     let layered =
         |kv| -> Arc<dyn Kv> { Arc::new(Metered::new(Arc::new(Deadline::new(kv, PATIENCE)), meter.clone())) };
@@ -94,8 +93,19 @@ pub async fn open_with(
             (memory.clone(), vec![records.clone(), memory])
         }
     };
-    let app =
-        App::new(Parts { settings, base, root, database, records, kv, meter, passwords, ring, clock, entropy })?;
+    let app = App::new(Parts {
+        settings,
+        base,
+        root,
+        database,
+        records,
+        kv,
+        meter,
+        passwords,
+        ring,
+        clock,
+        entropy,
+    })?;
     app.tokens.status.reload(app.clock.now()).await?;
     Ok(Opened { app, stores: Stores(stores) })
 }
@@ -162,9 +172,8 @@ fn open_database(path: &Path, missing: Missing) -> anyhow::Result<Sqlite> {
 async fn root_key(path: &Path, database: &Sqlite, entropy: &dyn Entropy) -> anyhow::Result<RootKey> {
     let shown = path.display();
     match std::fs::read(path) {
-        Ok(bytes) => {
-            keyfile::parse(&bytes).with_context(|| format!("{shown} is no root key: 64 hexadecimal digits in one line"))
-        }
+        Ok(bytes) => keyfile::parse(&bytes)
+            .with_context(|| format!("{shown} is no root key: 64 hexadecimal digits in one line")),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let directory = database.directory();
             let used = !directory.sealed_keys("pepper").await?.is_empty()

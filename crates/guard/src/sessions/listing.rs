@@ -71,12 +71,7 @@ impl<P: People> Sessions<P> {
     /// Takes away what a person has open and what is dead since `now`, after their `valid_from` was moved to it: the
     /// listed sessions but the one to keep, what hangs on them, and what hangs on the person alone. Says how many
     /// sessions it met.
-    pub async fn tidy(
-        &self,
-        person: PersonId,
-        keep: Option<SessionId>,
-        now: Moment,
-    ) -> Result<usize, Fault> {
+    pub async fn tidy(&self, person: PersonId, keep: Option<SessionId>, now: Moment) -> Result<usize, Fault> {
         if let Some(dependents) = &self.dependents {
             dependents.end_with_person(person, now).await?;
         }
@@ -109,7 +104,11 @@ impl<P: People> Sessions<P> {
 
     /// Takes a session away, and first what hangs on it: whoever is told that it ended can rely on both. What was
     /// attached between the two steps ends in a third.
-    pub(super) async fn take_away(&self, id: SessionId, now: Moment) -> Result<Option<Loaded<Session>>, Fault> {
+    pub(super) async fn take_away(
+        &self,
+        id: SessionId,
+        now: Moment,
+    ) -> Result<Option<Loaded<Session>>, Fault> {
         let Some(dependents) = &self.dependents else { return self.book.remove(id).await };
         let seen = self.book.load(id, now).await?;
         if let Some(session) = seen.as_ref().filter(|session| !session.record.grants.is_empty()) {

@@ -271,11 +271,7 @@ impl<P: People> Sessions<P> {
     }
 
     /// Writes a use of a session, if it is worth it. `None` when the session does not live.
-    pub async fn touch(
-        &self,
-        id: SessionId,
-        now: Moment,
-    ) -> Result<Option<Living<P::Person>>, Fault> {
+    pub async fn touch(&self, id: SessionId, now: Moment) -> Result<Option<Living<P::Person>>, Fault> {
         let Some(session) = self.book.load(id, now).await? else { return Ok(None) };
         let person = match session.record.person() {
             None => None,

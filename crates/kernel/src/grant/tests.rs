@@ -85,7 +85,10 @@ fn unused_ones_die_and_used_ones_die_at_their_end() {
         assert_eq!(refresh(&mut used, generation, seconds(hour * 1800)), Refreshed::Rotated);
     }
     assert_eq!(used.expires(), seconds(86_400));
-    assert_eq!(refresh(&mut used.clone(), 47, seconds(86_400) - Duration::from_micros(1)), Refreshed::Rotated);
+    assert_eq!(
+        refresh(&mut used.clone(), 47, seconds(86_400) - Duration::from_micros(1)),
+        Refreshed::Rotated
+    );
     assert_eq!(refresh(&mut used, 47, seconds(86_400)), Refreshed::Expired);
 }
 
@@ -160,7 +163,8 @@ proptest! {
 
 #[test]
 fn tokens_of_the_place_before_are_reached_too() {
-    let place = |index| StatusIndex { list: crate::id::ListId::from_bytes([1; 16]), index, closes: seconds(9) };
+    let place =
+        |index| StatusIndex { list: crate::id::ListId::from_bytes([1; 16]), index, closes: seconds(9) };
     let moved = grant().placed(place(1)).placed(place(2));
     assert_eq!(moved.places().map(|place| place.index).collect::<Vec<_>>(), [2, 1]);
     assert_eq!(grant().places().count(), 0);

@@ -86,7 +86,8 @@ impl StatusList {
             byte & (1 << (block % 8)) == 0
         };
         let free: Vec<u32> = (0..BLOCKS).filter(|block| is_free(*block)).collect();
-        let Some(block) = (chance as usize).checked_rem(free.len()).and_then(|at| free.get(at)).copied() else {
+        let Some(block) = (chance as usize).checked_rem(free.len()).and_then(|at| free.get(at)).copied()
+        else {
             return Decision::Leave(None);
         };
         let mut next = self.clone();

@@ -31,7 +31,10 @@ impl Audience {
     pub fn all<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, NotAnAudience> {
         let mut all: Vec<Box<str>> = Vec::new();
         for name in names {
-            if name.is_empty() || name.len() > MAX_LENGTH || name.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            if name.is_empty()
+                || name.len() > MAX_LENGTH
+                || name.chars().any(|c| c.is_whitespace() || c.is_control())
+            {
                 return Err(NotAnAudience::Name);
             }
             if all.len() == MAX_AUDIENCES {

@@ -20,7 +20,9 @@ pub enum NotAScope {
     #[error("a list of scopes has at most {MAX_SCOPES} values")]
     TooMany,
     /// It holds a character that no scope may have, or more than one space between two.
-    #[error("scopes are printable ASCII without quotes and backslashes, with one space between two (RFC 6749 §3.3)")]
+    #[error(
+        "scopes are printable ASCII without quotes and backslashes, with one space between two (RFC 6749 §3.3)"
+    )]
     Character,
 }
 

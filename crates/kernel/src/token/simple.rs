@@ -64,7 +64,12 @@ impl SimpleKey {
     }
 
     /// Reads and checks a token. The signature is compared in constant time and before anything is believed.
-    pub fn verify(&self, text: &[u8], context: &[u8], now: Moment) -> Result<SimpleToken, SimpleTokenProblem> {
+    pub fn verify(
+        &self,
+        text: &[u8],
+        context: &[u8],
+        now: Moment,
+    ) -> Result<SimpleToken, SimpleTokenProblem> {
         let invalid = SimpleTokenProblem::Invalid;
         let encoded = text.strip_prefix(PREFIX.as_bytes()).ok_or(invalid)?;
         let mut body = [0; BODY];
@@ -118,9 +123,19 @@ mod tests {
     fn every_other_form_is_refused() {
         let text = key("p").sign(TOKEN, b"");
         let cut: Vec<String> = (0..text.len()).map(|at| text[..at].to_owned()).collect();
-        let others = [format!("{text}A"), format!("{text}="), format!(" {text}"), text.to_uppercase(), text.to_lowercase()];
+        let others = [
+            format!("{text}A"),
+            format!("{text}="),
+            format!(" {text}"),
+            text.to_uppercase(),
+            text.to_lowercase(),
+        ];
         for odd in cut.iter().chain(&others) {
-            assert_eq!(key("p").verify(odd.as_bytes(), b"", BEFORE), Err(SimpleTokenProblem::Invalid), "{odd}");
+            assert_eq!(
+                key("p").verify(odd.as_bytes(), b"", BEFORE),
+                Err(SimpleTokenProblem::Invalid),
+                "{odd}"
+            );
         }
     }
 

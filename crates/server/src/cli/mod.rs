@@ -7,6 +7,7 @@ mod proxy;
 mod serve;
 mod session;
 mod show;
+mod token;
 mod user;
 
 use std::path::PathBuf;
@@ -60,6 +61,9 @@ enum Command {
     /// Keys of this installation
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// Tokens: look into any, and sign one
+    #[command(subcommand)]
+    Token(token::TokenCommand),
     /// Print a working configuration for a proxy in front of protected applications
     Proxy {
         /// Which proxy
@@ -133,6 +137,10 @@ fn tell(trouble: &Trouble) {
 }
 
 fn command(cli: Cli) -> Done {
+    if let Some(Command::Token(token::TokenCommand::Inspect { token })) = &cli.command {
+        // It needs nothing of an installation, and so it does not ask for one.
+        return token::inspect(token, Show { json: cli.json });
+    }
     let loaded = load(&cli)?;
     let show = Show { json: cli.json };
     match cli.command {
@@ -149,6 +157,7 @@ fn command(cli: Cli) -> Done {
         Some(Command::User(command)) => user::run(command, loaded.settings, show),
         Some(Command::Session(command)) => session::run(command, loaded.settings, show),
         Some(Command::Key(command)) => key::run(command, loaded.settings, show),
+        Some(Command::Token(command)) => token::run(command, loaded.settings, show),
         Some(Command::BenchFill(fill)) => fill::run(&fill, loaded.settings, show),
     }
 }

@@ -206,8 +206,11 @@ fn tokens(settings: &Settings, checks: &mut Checks<'_>) {
         let same = |earlier: &super::sections::Resource| earlier.audience == resource.audience;
         if let Some(earlier) = settings.resource.iter().take(index).position(same) {
             let key = format!("resource[{}].audience", index + 1);
-            let message =
-                format!("{:?} is the audience of resource[{}] already", resource.audience.as_str(), earlier + 1);
+            let message = format!(
+                "{:?} is the audience of resource[{}] already",
+                resource.audience.as_str(),
+                earlier + 1
+            );
             checks.contradict(&[&key, "resource"], message);
         }
     }

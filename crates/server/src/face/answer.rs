@@ -140,7 +140,9 @@ pub fn failed(visit: &Visit, face: Face, failure: &Failure) -> Response {
 /// Tells a program by what it could have come, and what was wrong with the token it came with (RFC 6750 §3).
 fn challenged(visit: &Visit, refusal: &Refusal, mut response: Response) -> Response {
     let value = match (refusal, &visit.bearer) {
-        (Refusal::NotSignedIn, Presented::Bad) => "Bearer realm=\"gateward\", error=\"invalid_token\"".to_owned(),
+        (Refusal::NotSignedIn, Presented::Bad) => {
+            "Bearer realm=\"gateward\", error=\"invalid_token\"".to_owned()
+        }
         (Refusal::NotSignedIn, _) => "Bearer realm=\"gateward\"".to_owned(),
         (Refusal::InsufficientScope(scope), _) => {
             format!("Bearer realm=\"gateward\", error=\"insufficient_scope\", scope=\"{scope}\"")

@@ -27,14 +27,17 @@ impl Challenge {
         match verdict {
             Verdict::SignIn if came_with_a_token => Some(Challenge::InvalidToken),
             Verdict::SignIn => Some(Challenge::Come),
-            Verdict::Denied { missing: Missing::Scope(scope) } => Some(Challenge::InsufficientScope(scope.clone())),
+            Verdict::Denied { missing: Missing::Scope(scope) } => {
+                Some(Challenge::InsufficientScope(scope.clone()))
+            }
             Verdict::Allow | Verdict::Denied { .. } | Verdict::NotListed => None,
         }
     }
 
     /// Tells it in a refusal. A redirect is for people who look at pages and stays what it is.
     pub(super) fn tell(self, reply: &mut Reply) {
-        if !matches!(reply.status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+        if !matches!(reply.status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+        {
             return;
         }
         if let Ok(value) = HeaderValue::from_str(&self.text()) {

@@ -103,7 +103,8 @@ fn token<'a>(
     let token = |text, in_query| Token { text, audience: &takes.audience, in_query };
     match (by_header, by_query) {
         (Some(_), Some(_)) => Err(Refusal::Malformed(
-            "An access token is presented in the Authorization header and in the query: send one of them.".into(),
+            "An access token is presented in the Authorization header and in the query: send one of them."
+                .into(),
         )),
         (Some(text), None) => Ok(Some(token(Cow::Borrowed(text), false))),
         (None, Some(text)) => Ok(Some(token(text, true))),
@@ -200,7 +201,9 @@ mod tests {
         ] {
             assert_eq!(found(query), Ok(token.map(|token: &str| token.as_bytes().to_vec())), "{query}");
         }
-        for query in ["access_token=a&access_token=a", "access_token=a&%61ccess_token=b", "access_token&access_token"] {
+        for query in
+            ["access_token=a&access_token=a", "access_token=a&%61ccess_token=b", "access_token&access_token"]
+        {
             assert!(matches!(found(query), Err(Refusal::Malformed(_))), "{query}");
         }
     }

@@ -53,7 +53,13 @@ pub async fn answer(app: &Arc<App>, path: &str, headers: &HeaderMap) -> Option<R
     match path {
         "/.well-known/oauth-authorization-server" => {
             let body = metadata(app).to_string();
-            Some(published(known, "application/json", &etag(body.as_bytes()), body.into(), Duration::from_secs(3600)))
+            Some(published(
+                known,
+                "application/json",
+                &etag(body.as_bytes()),
+                body.into(),
+                Duration::from_secs(3600),
+            ))
         }
         "/oauth/jwks" => {
             let set = app.tokens.mint.ring().jwks(app.clock.now());
@@ -61,8 +67,13 @@ pub async fn answer(app: &Arc<App>, path: &str, headers: &HeaderMap) -> Option<R
             Some(published(known, "application/jwk-set+json", set.etag(), set.body().clone(), age))
         }
         "/oauth/status" => {
-            let uris: Vec<String> =
-                app.tokens.status.lists().into_iter().map(|list| list_uri(app.tokens.mint.issuer(), list)).collect();
+            let uris: Vec<String> = app
+                .tokens
+                .status
+                .lists()
+                .into_iter()
+                .map(|list| list_uri(app.tokens.mint.issuer(), list))
+                .collect();
             let body = json!({ "status_lists": uris }).to_string();
             let age = app.settings.tokens.status_ttl.duration();
             Some(published(known, "application/json", &etag(body.as_bytes()), body.into(), age))
@@ -148,12 +159,8 @@ async fn list_token(app: &Arc<App>, list: ListId) -> Result<Option<Arc<Signed>>,
         status_list: ListClaim { bits: 1, lst: &lst },
     };
     let token = app.tokens.mint.sign(LIST_TYPE, app.settings.tokens.algorithm.0, &claims, now)?;
-    let signed = Arc::new(Signed {
-        state: shown.state,
-        made: now,
-        etag: etag(token.as_bytes()),
-        body: token.into(),
-    });
+    let signed =
+        Arc::new(Signed { state: shown.state, made: now, etag: etag(token.as_bytes()), body: token.into() });
     let mut all = app.published.signed.lock();
     all.retain(|other, _| app.tokens.status.state_of(*other).is_some());
     all.insert(list, signed.clone());
@@ -181,7 +188,9 @@ fn published(
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
-    for (name, value) in [(CACHE_CONTROL, format!("public, max-age={}", age.as_secs())), (ETAG, etag.to_owned())] {
+    for (name, value) in
+        [(CACHE_CONTROL, format!("public, max-age={}", age.as_secs())), (ETAG, etag.to_owned())]
+    {
         if let Ok(value) = HeaderValue::from_str(&value) {
             headers.insert(name, value);
         }

@@ -49,13 +49,13 @@ impl SessionView {
             last_used_at: session.used.rfc3339(),
             expires_at: session.expires(policy).rfc3339(),
             ends_at: session.ends.rfc3339(),
-            authenticated_at: session.subject.as_ref().map(|subject| proved_at(&subject.proofs).rfc3339()),
+            authenticated_at: proved_at(session).map(Moment::rfc3339),
         }
     }
 }
 
-fn proved_at(proofs: &[gateward_kernel::session::Proof]) -> Moment {
-    proofs.iter().map(|proof| proof.at).max().unwrap_or_default()
+fn proved_at(session: &Session) -> Option<Moment> {
+    session.subject.as_ref()?.proofs.iter().map(|proof| proof.at).max()
 }
 
 /// A session as a row on a page.

@@ -8,8 +8,7 @@ use gateward_kernel::id::{ListId, PersonId, SessionId};
 use gateward_kernel::jose::{self, Audience, Expectations, Limits};
 use gateward_kernel::ports::Fault;
 use gateward_kernel::secret::Digest;
-use gateward_kernel::session::Standing;
-use gateward_kernel::status::SubjectTag;
+use gateward_kernel::session::{Standing, Validity};
 use gateward_kernel::time::Moment;
 use gateward_kernel::token::{OpaqueToken, Scope};
 use quick_cache::Weighter;
@@ -89,8 +88,7 @@ pub async fn check(app: &App, token: &[u8], audience: &str, now: Moment) -> Resu
     let Some(seen) = seen(app, token, now) else { return Ok(None) };
     let is_for_us = seen.audiences.iter().any(|name| **name == *audience);
     let is_published = app.tokens.mint.ring().verifying_keys(now).contains(&seen.kid);
-    let is_cut = app.tokens.status.cut_of(SubjectTag::of(&seen.person.to_string())).is_some_and(|at| seen.issued <= at);
-    if !is_for_us || !is_published || is_cut || now >= seen.expires {
+    if !is_for_us || !is_published || now >= seen.expires {
         return Ok(None);
     }
     if let Some((list, index)) = seen.status
@@ -100,7 +98,10 @@ pub async fn check(app: &App, token: &[u8], audience: &str, now: Moment) -> Resu
     }
     let Some(person) = app.sessions.people().load(seen.person, now).await? else { return Ok(None) };
     let validity = person.validity();
-    let counts = !validity.disabled && (seen.session.is_some() || seen.issued > validity.from);
+    let counts = match seen.session {
+        None => !validity.disabled && seen.issued > validity.from,
+        Some(id) => lives(app, id, validity, now).await?,
+    };
     Ok(counts.then(|| Bearer {
         person,
         session: seen.session,
@@ -110,7 +111,12 @@ pub async fn check(app: &App, token: &[u8], audience: &str, now: Moment) -> Resu
     }))
 }
 
-async fn opaque(app: &App, token: &OpaqueToken, audience: &str, now: Moment) -> Result<Option<Bearer>, Fault> {
+async fn opaque(
+    app: &App,
+    token: &OpaqueToken,
+    audience: &str,
+    now: Moment,
+) -> Result<Option<Bearer>, Fault> {
     let Some(found) = app.tokens.mint.find(token, now).await? else { return Ok(None) };
     let record = &found.record;
     if !record.audience.has(audience) {
@@ -122,12 +128,10 @@ async fn opaque(app: &App, token: &OpaqueToken, audience: &str, now: Moment) -> 
     if grant.is_none_or(|grant| !grant.record.is_alive(Some(validity), now)) {
         return Ok(None);
     }
-    if let Some(id) = record.session {
-        let session = app.sessions.book().load(id, now).await?;
-        let standing = session.map(|session| session.record.check_with(Some(validity), now, app.sessions.policy()));
-        if standing != Some(Standing::Alive) {
-            return Ok(None);
-        }
+    if let Some(id) = record.session
+        && !lives(app, id, validity, now).await?
+    {
+        return Ok(None);
     }
     Ok(Some(Bearer {
         person,
@@ -136,6 +140,13 @@ async fn opaque(app: &App, token: &OpaqueToken, audience: &str, now: Moment) -> 
         scope: record.scope.clone(),
         authenticated: record.proofs.iter().map(|proof| proof.at).max(),
     }))
+}
+
+/// Whether the session that a token hangs on lives: usually a look into memory.
+async fn lives(app: &App, id: SessionId, person: Validity, now: Moment) -> Result<bool, Fault> {
+    let session = app.sessions.book().load(id, now).await?;
+    let standing = session.map(|session| session.record.check_with(Some(person), now, app.sessions.policy()));
+    Ok(standing == Some(Standing::Alive))
 }
 
 /// What the JWT says, if we signed it: from memory, or checked now.
@@ -155,7 +166,9 @@ fn seen(app: &App, token: &[u8], now: Moment) -> Option<Arc<Seen>> {
 fn verify(app: &App, token: &[u8], now: Moment) -> Option<Seen> {
     let issuer = app.tokens.mint.issuer();
     let unverified = jose::parse(token, Limits::default()).ok()?;
-    let verified = unverified.verify(&app.tokens.mint.ring().verifying_keys(now), app.tokens.mint.ring().algorithms()).ok()?;
+    let verified = unverified
+        .verify(&app.tokens.mint.ring().verifying_keys(now), app.tokens.mint.ring().algorithms())
+        .ok()?;
     let claims = jose::Claims::read(verified.payload()).ok()?;
     let mut expected = Expectations::new(&[ACCESS_TYPE], &[], now).from(issuer);
     expected.audience = Audience::Anybody;
@@ -171,7 +184,8 @@ fn verify(app: &App, token: &[u8], now: Moment) -> Option<Seen> {
             Some((list, index))
         }
     };
-    let issued = claims.others.get("gateward_iat").and_then(serde_json::Value::as_i64).map(Moment::from_micros);
+    let issued =
+        claims.others.get("gateward_iat").and_then(serde_json::Value::as_i64).map(Moment::from_micros);
     Some(Seen {
         kid: verified.header().kid()?.into(),
         person: claims.subject.as_deref()?.parse().ok()?,

@@ -13,9 +13,7 @@ use gateward_kernel::record::Book;
 use gateward_kernel::secret::{Entropy, RootKey, Secret};
 use gateward_kernel::session::{Method, Session};
 use gateward_kernel::time::Moment;
-use gateward_kernel::token::{
-    AccessClaims, AccessToken, OpaqueToken, StatusClaim, StatusListClaim,
-};
+use gateward_kernel::token::{AccessClaims, AccessToken, OpaqueToken, StatusClaim, StatusListClaim};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;

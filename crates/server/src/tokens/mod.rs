@@ -69,7 +69,7 @@ impl Tokens {
         entropy: &Arc<dyn Entropy>,
     ) -> anyhow::Result<Self> {
         let resources = Resources::new(settings, issuer)?;
-        let status = Status::new(kv.clone(), entropy.clone(), resources.longest() + SLACK);
+        let status = Status::new(kv, entropy.clone(), resources.longest() + SLACK);
         let policy = refresh_policy(settings);
         let grants = Grants::new(kv.clone(), cache / 2, status.clone(), policy, root, entropy.clone());
         let mint = Mint::new(settings, issuer, ring, kv.clone(), cache / 4, root, entropy.clone());

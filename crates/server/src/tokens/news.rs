@@ -47,7 +47,11 @@ impl Heard {
     pub fn read(text: &str) -> Option<Self> {
         let (epoch, number) = text.split_once('-')?;
         let epoch = u64::from_str_radix(epoch, 16).ok()?;
-        number.bytes().all(|byte| byte.is_ascii_digit()).then(|| number.parse().ok())?.map(|number| Heard { epoch, number })
+        number
+            .bytes()
+            .all(|byte| byte.is_ascii_digit())
+            .then(|| number.parse().ok())?
+            .map(|number| Heard { epoch, number })
     }
 }
 

@@ -63,7 +63,8 @@ impl Resources {
 
     /// Every algorithm that is in use.
     pub fn algorithms(&self) -> Vec<SignatureAlgorithm> {
-        let mut all: Vec<_> = std::iter::once(&self.own).chain(&self.others).map(|one| one.algorithm).collect();
+        let mut all: Vec<_> =
+            std::iter::once(&self.own).chain(&self.others).map(|one| one.algorithm).collect();
         all.sort_unstable_by_key(|algorithm| algorithm.name());
         all.dedup();
         all

@@ -94,7 +94,7 @@ impl std::fmt::Debug for Status {
 
 impl Status {
     /// The lists in this store. Nothing is known before [`reload`](Self::reload).
-    pub fn new(kv: Arc<dyn Kv>, entropy: Arc<dyn Entropy>, longest: Duration) -> Arc<Self> {
+    pub fn new(kv: &Arc<dyn Kv>, entropy: Arc<dyn Entropy>, longest: Duration) -> Arc<Self> {
         let (tell, changed) = unbounded_channel();
         let news = News::new(&*entropy);
         let status = Arc::new(Status {
@@ -254,12 +254,6 @@ impl Status {
         }
         // A list without any revoked token may be unknown. An index beyond its end is nobody's.
         Some(known.lists.get(&list).map_or(index >= LIST_SIZE, |list| list.bits.status(index) != Some(0)))
-    }
-
-    /// From when on the tokens of a subject count, from memory; the person's own `valid_from` says it too, and is asked
-    /// besides.
-    pub fn cut_of(&self, subject: SubjectTag) -> Option<Moment> {
-        self.known.read().cuts.get(&subject).map(|(at, _)| *at)
     }
 
     /// A list to publish; `None` when there is no such list. One without any revoked token may exist in the store alone.

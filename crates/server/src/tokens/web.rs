@@ -38,6 +38,14 @@ pub async fn command(visit: Visit) -> Answer {
         field: "audience",
         problem: "is no [[resource]] of the settings".into(),
     })?;
-    let issued = super::command::issue(&visit.app, person, resource, &body.audience, body.command, body.parameters, visit.now)?;
+    let issued = super::command::issue(
+        &visit.app,
+        person,
+        resource,
+        &body.audience,
+        body.command,
+        body.parameters,
+        visit.now,
+    )?;
     answer::json(&json!({ "command": issued.token.as_str(), "expires_in": issued.expires_in.as_secs() }))
 }

@@ -58,7 +58,12 @@ impl Canaries {
             && let Ok(bytes) = data_encoding::BASE64URL_NOPAD.decode(body.as_bytes())
         {
             // Where the public name of the session or the person comes first, the secret comes after it.
-            let secret = if text.starts_with("gwi") { &bytes[..] } else { &bytes[16..] };
+            let secret = match text {
+                _ if text.starts_with("gwi") => &bytes[..],
+                // The generation of a refresh token is no secret.
+                _ if text.starts_with("gwr") => &bytes[20..48],
+                _ => &bytes[16..],
+            };
             let secret = &secret[..secret.len().min(32)];
             self.0.push((what, body.as_bytes()[24..].to_vec()));
             self.0.push((what, secret.to_vec()));
@@ -66,6 +71,20 @@ impl Canaries {
             let list: Vec<String> = secret.iter().map(ToString::to_string).collect();
             self.0.push((what, list.join(",").into_bytes()));
         }
+    }
+
+    /// A token: opaque, or a JWT, of which the signature is what nobody else can make.
+    fn token(&mut self, what: &'static str, text: &str) {
+        match text.rsplit_once('.') {
+            None => self.text(what, text),
+            Some((_, signature)) => self.bytes(what, signature),
+        }
+    }
+
+    /// What is told as base64url, and the bytes themselves.
+    fn bytes(&mut self, what: &'static str, text: &str) {
+        self.0.push((what, text.as_bytes().to_vec()));
+        self.0.push((what, data_encoding::BASE64URL_NOPAD.decode(text.as_bytes()).unwrap()));
     }
 
     fn assert_absent(&self, place: &str, bytes: &[u8]) {
@@ -93,7 +112,11 @@ const TYPED: [&str; 6] = [
 #[tokio::test]
 async fn no_secret_is_written_down_anywhere() {
     LazyLock::force(&LOG);
-    let house = House::with("trusted_proxies = [\"127.0.0.1/32\"]\n[throttle]\naccount_burst = 3").await;
+    let house = House::with(
+        "trusted_proxies = [\"127.0.0.1/32\"]\n[throttle]\naccount_burst = 3\n\
+         [[resource]]\naudience = \"https://opaque.example.com\"\nformat = \"opaque\"",
+    )
+    .await;
     let [wrong, new, reset, first, misplaced, as_name] = TYPED;
     let mut canaries = Canaries::default();
     TYPED.into_iter().filter(|text| *text != as_name).for_each(|text| canaries.text("a password", text));
@@ -145,6 +168,41 @@ async fn no_secret_is_written_down_anywhere() {
         if let Some(value) = ann.cookie(name) {
             canaries.text("a browser's cookie", &value);
         }
+    }
+
+    // Tokens in all their ways; the signing keys besides.
+    for format in [json!({}), json!({"audience": "https://opaque.example.com"})] {
+        let mut body = json!({"username": "ann", "password": PASSWORD, "transport": "token"});
+        body.as_object_mut().unwrap().extend(format.as_object().unwrap().clone());
+        let issued = house.browser().json("POST", "/api/v1/login", &body).await.expect(200).json();
+        let (access, token) =
+            (issued["access_token"].as_str().unwrap(), issued["refresh_token"].as_str().unwrap());
+        canaries.token("an access token", access);
+        canaries.text("a refresh token", token);
+        let refreshing = json!({ "refresh_token": token });
+        let next =
+            house.browser().json("POST", "/api/v1/token/refresh", &refreshing).await.expect(200).json();
+        canaries.token("an access token", next["access_token"].as_str().unwrap());
+        canaries.text("a refresh token", next["refresh_token"].as_str().unwrap());
+        for wrong in [access, token, next["refresh_token"].as_str().unwrap()] {
+            let bearer = format!("Bearer {wrong}");
+            answers.push(house.browser().with("Authorization", &bearer).get("/api/v1/session").await);
+            answers.push(ann.with("Authorization", &bearer).get("/account").await);
+            answers.push(house.browser().get(&format!("/nowhere?access_token={wrong}")).await.expect(404));
+            let odd = json!({ "refresh_token": format!("{wrong}x") });
+            answers.push(house.browser().json("POST", "/api/v1/token/refresh", &odd).await.expect(401));
+            let odd = json!({ wrong: wrong });
+            answers.push(house.browser().json("POST", "/api/v1/token/refresh", &odd).await.expect(400));
+        }
+        house.advance(std::time::Duration::from_secs(31));
+        answers.push(house.browser().json("POST", "/api/v1/token/refresh", &refreshing).await.expect(401));
+    }
+    let command = json!({"audience": "https://opaque.example.com", "command": "open"});
+    let issued = ann.json("POST", "/api/v1/commands", &command).await.expect(200).json();
+    canaries.token("a command", issued["command"].as_str().unwrap());
+    for (key, _) in app.tokens.mint.ring().snapshot(house.now()).keys() {
+        let private: serde_json::Value = serde_json::from_str(&key.jwk().to_private_json()).unwrap();
+        canaries.bytes("a signing key", private["d"].as_str().unwrap());
     }
 
     // Passwords: wrong, changed, reset, and at the wrong place.
@@ -207,6 +265,7 @@ async fn no_secret_is_written_down_anywhere() {
     canaries.assert_absent("the audit events", serde_json::to_string(&events).unwrap().as_bytes());
     let log = LOG.text();
     assert!(log.contains("sign-in-refused") && log.contains("password-reset"), "the log is looked at");
+    assert!(log.contains("refresh-token-reused"), "also of tokens");
     canaries.assert_absent("the log", log.as_bytes());
     canaries.0.iter().map(|(_, canary)| canary).for_each(|canary| assert!(!canary.is_empty()));
     for entry in std::fs::read_dir(house.data.path().join("data")).unwrap() {

@@ -99,7 +99,9 @@ async fn a_token_for_this_host_opens_it_like_a_session() {
             assert_eq!((answer.header("content-length"), answer.body.len()), (Some("0"), 0));
             assert_eq!(answer.header("cache-control"), None);
         }
-        for (name, value) in [("authorization", format!("bEaReR  {token}")), ("Authorization", format!("Bearer {token} "))] {
+        for (name, value) in
+            [("authorization", format!("bEaReR  {token}")), ("Authorization", format!("Bearer {token} "))]
+        {
             ask(&house.browser(), &format!("http://{host}/x"), &[(name, &value)]).await.expect(200);
         }
     }
@@ -123,8 +125,18 @@ async fn whatever_is_no_token_for_this_host_is_told_so() {
         token(&house, "https://other.example.com", None).await,
         token(&house, "https://opaque.example.com", None).await,
         // One that opens Gateward's own interface opens no application.
-        house.browser().json("POST", "/api/v1/login", &json!({"username": "ann", "password": PASSWORD, "transport": "token"}))
-            .await.json()["access_token"].as_str().unwrap().to_owned(),
+        house
+            .browser()
+            .json(
+                "POST",
+                "/api/v1/login",
+                &json!({"username": "ann", "password": PASSWORD, "transport": "token"}),
+            )
+            .await
+            .json()["access_token"]
+            .as_str()
+            .unwrap()
+            .to_owned(),
         refresh.to_owned(),
         refresh.replace("gwr1_", "gwa1_"),
         format!("{none}.{payload}."),
@@ -151,7 +163,9 @@ async fn whatever_is_no_token_for_this_host_is_told_so() {
     assert_eq!((answer.problem().as_str(), answer.header("www-authenticate")), ("not-signed-in", None));
     let ann = house.signed_in("ann").await;
     let value = format!("Bearer {access}");
-    ask(&ann, "http://wiki.localhost/x", &[("Authorization", &value), ("Authorization", "Bearer x")]).await.expect(200);
+    ask(&ann, "http://wiki.localhost/x", &[("Authorization", &value), ("Authorization", "Bearer x")])
+        .await
+        .expect(200);
     // A session secret is one everywhere.
     let secret = house.bearer("ann").await;
     by(&house, &secret, "http://api.localhost/x").await.expect(200);
@@ -194,12 +208,16 @@ async fn who_brings_nothing_is_told_how_to_come_and_people_are_sent_to_sign_in()
     gone.delete("/api/v1/sessions").await.expect(204);
     for browser in [&nobody, &dead] {
         let answer = ask(browser, "http://api.localhost/x", &[FETCH]).await.expect(401);
-        assert_eq!((answer.problem().as_str(), answer.header("www-authenticate")), ("not-signed-in", Some(COME)));
+        assert_eq!(
+            (answer.problem().as_str(), answer.header("www-authenticate")),
+            ("not-signed-in", Some(COME))
+        );
         assert!(answer.json()["sign_in"].is_string());
         let answer = ask(browser, "http://wiki.localhost/x", &[FETCH]).await.expect(401);
         assert_eq!(answer.header("www-authenticate"), None, "that host takes no tokens");
     }
-    let answer = ask(&nobody, "http://api.localhost/x", &[FETCH, ("Authorization", "Basic YTpi")]).await.expect(401);
+    let answer =
+        ask(&nobody, "http://api.localhost/x", &[FETCH, ("Authorization", "Basic YTpi")]).await.expect(401);
     assert_eq!(answer.header("www-authenticate"), Some(COME));
 }
 
@@ -224,8 +242,18 @@ async fn two_ways_at_once_are_refused() {
         ("a dead session and a token", &ended, "http://api.localhost/x", vec![header]),
         ("a session and garbage", &ann, "http://api.localhost/x", vec![("Authorization", "Bearer x")]),
         ("two headers", &house.browser(), "http://api.localhost/x", vec![header, header]),
-        ("another scheme beside", &house.browser(), "http://api.localhost/x", vec![("Authorization", "Basic YTpi"), header]),
-        ("no token behind the scheme", &house.browser(), "http://api.localhost/x", vec![("Authorization", "Bearer")]),
+        (
+            "another scheme beside",
+            &house.browser(),
+            "http://api.localhost/x",
+            vec![("Authorization", "Basic YTpi"), header],
+        ),
+        (
+            "no token behind the scheme",
+            &house.browser(),
+            "http://api.localhost/x",
+            vec![("Authorization", "Bearer")],
+        ),
         ("header and query", &house.browser(), in_query.as_str(), vec![header]),
         ("a session and the query", &ann, in_query.as_str(), vec![]),
         ("the query twice", &house.browser(), twice.as_str(), vec![]),
@@ -261,7 +289,8 @@ async fn a_token_in_the_query_counts_where_it_is_switched_on() {
         assert!(!told.contains(&access) && !answer.text().contains(&access), "{told}{}", answer.text());
         for at in ["/forward-auth/nginx", "/forward-auth/nginx/refused"] {
             let answer = ask_at(at, &house.browser(), &format!("{url}x"), &[kind]).await.expect(401);
-            let told: String = answer.headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
+            let told: String =
+                answer.headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
             assert!(!told.contains(&access) && !answer.text().contains(&access), "{told}{}", answer.text());
         }
     }
@@ -278,10 +307,9 @@ async fn every_proxy_gets_the_challenge_to_the_client() {
     let house = House::with(SETTINGS).await;
     house.person("ann").await;
     let read = format!("Bearer {}", token(&house, API, Some("read")).await);
-    for (path, target, value, status) in [
-        ("/x", "/x", "Bearer x", 401),
-        ("/write/x", "/write/x", read.as_str(), 403),
-    ] {
+    for (path, target, value, status) in
+        [("/x", "/x", "Bearer x", 401), ("/write/x", "/write/x", read.as_str(), 403)]
+    {
         let forwarded = [
             ("X-Forwarded-Method", "GET"),
             ("X-Forwarded-Proto", "http"),
@@ -296,11 +324,14 @@ async fn every_proxy_gets_the_challenge_to_the_client() {
         }
         let url = format!("http://api.localhost{path}");
         for dialect in ["/forward-auth/haproxy", "/forward-auth/nginx/refused"] {
-            let answer = ask_at(dialect, &house.browser(), &url, &[("Authorization", value)]).await.expect(status);
+            let answer =
+                ask_at(dialect, &house.browser(), &url, &[("Authorization", value)]).await.expect(status);
             assert!(answer.header("www-authenticate").unwrap().contains("error="), "{dialect}");
         }
         // nginx would put its copy of this one beside the other.
-        let answer = ask_at("/forward-auth/nginx", &house.browser(), &url, &[("Authorization", value)]).await.expect(status);
+        let answer = ask_at("/forward-auth/nginx", &house.browser(), &url, &[("Authorization", value)])
+            .await
+            .expect(status);
         assert!(answer.header("www-authenticate").is_none() && answer.body.is_empty());
         let head = format!(
             "GET /forward-auth/envoy{path} HTTP/1.1\r\nHost: api.localhost\r\nX-Forwarded-Proto: http\r\nX-Gateward-Client: 198.51.100.7\r\nAuthorization: {value}\r\n\r\n"
@@ -323,7 +354,9 @@ async fn cut_means_cut() {
         by(&house, access, &url).await.expect(200);
         house.tick();
         let mut ann = house.signed_in("ann").await;
-        ann.delete(&format!("/api/v1/sessions/{}", first["session"]["id"].as_str().unwrap())).await.expect(204);
+        ann.delete(&format!("/api/v1/sessions/{}", first["session"]["id"].as_str().unwrap()))
+            .await
+            .expect(204);
         by(&house, access, &url).await.expect(401);
         let second = token(&house, audience, None).await;
         by(&house, &second, &url).await.expect(200);

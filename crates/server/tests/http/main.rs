@@ -34,5 +34,7 @@ mod setup;
 mod status_events;
 mod throttle;
 mod tls;
+mod token_account;
+mod token_cli;
 mod tokens;
 mod tokens_crash;

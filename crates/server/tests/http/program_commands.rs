@@ -139,7 +139,8 @@ async fn commands_take_effect_in_the_running_server_within_a_second() {
     // A password that is hashed with the new pepper is known to the server that has not heard of it yet.
     let output = machine.run_with(&["user", "password", "ann", "--password-stdin"], next).await;
     assert!(output.status.success());
-    within_a_second("key rotate pepper", async || server.browser().log_in("ann", next).await.status == 200).await;
+    within_a_second("key rotate pepper", async || server.browser().log_in("ann", next).await.status == 200)
+        .await;
 }
 
 #[tokio::test]

@@ -60,7 +60,8 @@ async fn status(house: &House, claims: &Value) -> u8 {
     assert_eq!(token.header("content-type"), Some("application/statuslist+jwt"));
     let set = JwkSet::from_json(&house.browser().get("/oauth/jwks").await.body).unwrap();
     let keys = KeySet::from_jwks(&set, &[SignatureAlgorithm::Es256]);
-    let unverified = jose::parse(&token.body, jose::Limits { token: 1 << 20, ..jose::Limits::default() }).unwrap();
+    let unverified =
+        jose::parse(&token.body, jose::Limits { token: 1 << 20, ..jose::Limits::default() }).unwrap();
     let verified = unverified.verify(&keys, &[SignatureAlgorithm::Es256]).unwrap();
     assert_eq!(verified.header().typ(), Some("statuslist+jwt"));
     let list: Value = serde_json::from_slice(verified.payload()).unwrap();
@@ -128,7 +129,13 @@ async fn what_is_asked_for_must_exist() {
     }
     let all = tokens(&house, "ann", json!({"audience": "https://api.example.com"})).await.expect(200).json();
     assert_eq!(text(&all, "scope"), "read write");
-    assert_eq!(house.signed_in("ann").await.get("/api/v1/sessions").await.json()["sessions"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        house.signed_in("ann").await.get("/api/v1/sessions").await.json()["sessions"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
 }
 
 #[tokio::test]
@@ -146,7 +153,10 @@ async fn tokens_open_the_api_in_both_forms_until_they_expire() {
         with(&house, &access, "/api/v1/session").await.expect(200);
         house.advance(Duration::from_secs(1));
         let late = with(&house, &access, "/api/v1/session").await.expect(401);
-        assert_eq!(late.header("www-authenticate"), Some("Bearer realm=\"gateward\", error=\"invalid_token\""));
+        assert_eq!(
+            late.header("www-authenticate"),
+            Some("Bearer realm=\"gateward\", error=\"invalid_token\"")
+        );
     }
 }
 
@@ -356,7 +366,8 @@ async fn malformed_tokens_are_all_the_same_no() {
         "a.".repeat(5000),
     ];
     odd.extend((0..parts.len()).map(|missing| {
-        let kept: Vec<&str> = parts.iter().enumerate().filter(|(at, _)| *at != missing).map(|(_, part)| *part).collect();
+        let kept: Vec<&str> =
+            parts.iter().enumerate().filter(|(at, _)| *at != missing).map(|(_, part)| *part).collect();
         kept.join(".")
     }));
     for odd in &odd {
@@ -431,7 +442,8 @@ async fn a_command_says_what_for_whom_and_once() {
     let house = House::with(RESOURCES).await;
     house.person("ann").await;
     let mut ann = house.signed_in("ann").await;
-    let body = json!({"audience": "https://api.example.com", "command": "open-gate", "parameters": {"gate": 7}});
+    let body =
+        json!({"audience": "https://api.example.com", "command": "open-gate", "parameters": {"gate": 7}});
     let issued = ann.json("POST", "/api/v1/commands", &body).await.expect(200).json();
     assert_eq!(issued["expires_in"], 60);
     let token = text(&issued, "command");
@@ -456,4 +468,37 @@ async fn a_command_says_what_for_whom_and_once() {
     largest["command"] = json!("c".repeat(128));
     largest["parameters"] = json!("p".repeat(4094));
     ann.json("POST", "/api/v1/commands", &largest).await.expect(200);
+}
+
+/// Lists take new tokens for a day; what goes on longer moves, and a list is forgotten with its last token.
+#[tokio::test]
+async fn lists_follow_each_other_and_are_forgotten() {
+    let house = House::with(RESOURCES).await;
+    house.person("ann").await;
+    let more = json!({"audience": "https://api.example.com"});
+    let first = tokens(&house, "ann", more.clone()).await.expect(200).json();
+    let early = claims(&house, &text(&first, "access_token")).await;
+    let beside = claims(&house, &text(&tokens(&house, "ann", more).await.json(), "access_token")).await;
+    let place = |claims: &Value| claims["status"]["status_list"].clone();
+    assert_eq!(place(&early)["uri"], place(&beside)["uri"]);
+    assert_ne!(place(&early)["idx"], place(&beside)["idx"]);
+    let day = Duration::from_secs(24 * 3600);
+    house.advance(day - Duration::from_secs(1));
+    let mut app = house.browser();
+    let same = refresh(&mut app, &text(&first, "refresh_token")).await.expect(200).json();
+    assert_eq!(place(&claims(&house, &text(&same, "access_token")).await), place(&early));
+    house.advance(Duration::from_secs(1));
+    let moved = refresh(&mut app, &text(&same, "refresh_token")).await.expect(200).json();
+    let late = claims(&house, &text(&moved, "access_token")).await;
+    assert_ne!(place(&late)["uri"], place(&early)["uri"]);
+    // Ended now, both its places are revoked: a token of the first may live for minutes yet.
+    let body = json!({ "refresh_token": text(&moved, "refresh_token") });
+    house.browser().json("POST", "/api/v1/logout", &body).await.expect(204);
+    assert_eq!((status(&house, &early).await, status(&house, &late).await), (1, 1));
+    assert_eq!(house.app.tokens.status.lists().len(), 2);
+    house.advance(Duration::from_secs(3600));
+    house.app.tokens.status.forget(house.now());
+    assert_eq!(house.app.tokens.status.lists().len(), 1);
+    let path = text(&place(&early), "uri").strip_prefix(&house.app.origin).unwrap().to_owned();
+    house.browser().get(&path).await.expect(404);
 }

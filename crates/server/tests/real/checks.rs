@@ -16,6 +16,7 @@ macro_rules! for_every_proxy {
             the_application_sees_who_it_is_and_nobody_can_pretend,
             rules_are_kept_whatever_the_path_looks_like,
             bodies_and_web_sockets_reach_the_application,
+            tokens_open_what_takes_them_and_refusals_are_told_once,
             endings_and_failures_close_the_gate,
         );
     };
@@ -68,6 +69,55 @@ pub async fn strangers_are_asked_to_sign_in(proxy: Proxy) {
     assert!(site.app.take().is_empty(), "nobody is signed in");
     let head = site.send(&Ask::new("HEAD", &wiki, "/page").line("Accept: text/html")).await;
     assert!(matches!(head.status, 302 | 303 | 307) && head.body.is_empty(), "{head:?}");
+}
+
+/// By an access token the application sees the same person; without a good one its client sees exactly one challenge.
+pub async fn tokens_open_what_takes_them_and_refusals_are_told_once(proxy: Proxy) {
+    let site = Site::start(proxy).await;
+    let api = site.host("api");
+    let token = site.token("ann").await;
+    let bearer = format!("Authorization: Bearer {token}");
+    let reply = site.send(&pretend(Ask::fetch(&api, "/x")).line(&bearer)).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let seen = site.app.only();
+    assert_eq!((seen.one("remote-user"), seen.one("remote-groups")), (Some("ann"), Some("küche,staff")));
+    for (ask, status, code, challenge) in [
+        (Ask::fetch(&api, "/x"), 401, "not-signed-in", "Bearer realm=\"gateward\""),
+        (
+            Ask::fetch(&api, "/x").line("Authorization: Bearer nonsense"),
+            401,
+            "token-invalid",
+            "Bearer realm=\"gateward\", error=\"invalid_token\"",
+        ),
+        (
+            Ask::page(&api, "/x").line(&format!("{bearer}x")),
+            401,
+            "token-invalid",
+            "Bearer realm=\"gateward\", error=\"invalid_token\"",
+        ),
+        (
+            Ask::fetch(&api, "/write/x").line(&bearer),
+            403,
+            "insufficient-scope",
+            "Bearer realm=\"gateward\", error=\"insufficient_scope\", scope=\"write\"",
+        ),
+        (
+            Ask::fetch(&api, "/x").line(&bearer).cookie(&site.sign_in("ann").await),
+            400,
+            "malformed",
+            "Bearer realm=\"gateward\", error=\"invalid_request\"",
+        ),
+    ] {
+        let reply = site.send(&ask).await;
+        assert_eq!(reply.status, status, "{ask:?}: {reply:?}");
+        assert_eq!(reply.headers("www-authenticate").collect::<Vec<_>>(), [challenge], "{ask:?}");
+        let kind = reply.json()["type"].as_str().unwrap().to_owned();
+        assert!(kind.ends_with(&format!("/{code}")), "{kind}");
+    }
+    assert!(site.app.take().is_empty());
+    // People are still sent to sign in.
+    let reply = site.send(&Ask::page(&api, "/x")).await;
+    assert!(matches!(reply.status, 302 | 303 | 307) && reply.header("www-authenticate").is_none(), "{reply:?}");
 }
 
 /// The four headers, once each, whatever a client sends; the cookies without Gateward's.

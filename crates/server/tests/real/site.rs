@@ -105,6 +105,18 @@ impl Site {
         self.client.send(ask).await
     }
 
+    /// An access token of somebody for the API, that allows to read.
+    pub async fn token(&self, name: &str) -> String {
+        let body = json!({
+            "username": name, "password": PASSWORD, "transport": "token",
+            "audience": "https://api.example.test", "scope": "read",
+        });
+        let ask = Ask::new("POST", &self.host("login"), "/api/v1/login");
+        let reply = self.send(&ask.body("application/json", body.to_string())).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        reply.json()["access_token"].as_str().unwrap().to_owned()
+    }
+
     /// Signs somebody in through the proxy; the session cookie as `name=value`.
     pub async fn sign_in(&self, name: &str) -> String {
         let body = json!({ "username": name, "password": PASSWORD }).to_string();
@@ -140,6 +152,16 @@ rules = [
 [[app]]
 host = "*.apps.example.test:{port}"
 rules = [{{ path = "/*", allow = "signed-in" }}]
+[[resource]]
+audience = "https://api.example.test"
+scopes = ["read", "write"]
+[[app]]
+host = "api.example.test:{port}"
+audience = "https://api.example.test"
+rules = [
+  {{ path = "/write/*", allow = "signed-in", scopes = ["write"] }},
+  {{ path = "/*", allow = "signed-in" }},
+]
 "#
     )
 }

@@ -1,7 +1,9 @@
 //! The hosts protected by forward-auth, and their rules.
 
 use crate::config::definition::{Record, record};
-use crate::config::values::{Allow, Cidr, GroupName, HostPattern, Method, PathPattern, ResourceName, ScopeName};
+use crate::config::values::{
+    Allow, Cidr, GroupName, HostPattern, Method, PathPattern, ResourceName, ScopeName,
+};
 
 record! {
     /// A host that is protected by forward-auth. Its rules are tried in their order, and the first that
@@ -61,11 +63,15 @@ impl Record for App {
 
     fn check(&self) -> Result<(), String> {
         let needs = |what: &str| {
-            Err(format!("{what}, but the app takes no access tokens; set audience to that of its [[resource]]"))
+            Err(format!(
+                "{what}, but the app takes no access tokens; set audience to that of its [[resource]]"
+            ))
         };
         match self.audience {
             None if self.token_in_query => needs("token_in_query is set"),
-            None if self.rules.iter().any(|rule| !rule.scopes.is_empty()) => needs("scopes are named in a rule"),
+            None if self.rules.iter().any(|rule| !rule.scopes.is_empty()) => {
+                needs("scopes are named in a rule")
+            }
             _ => Ok(()),
         }
     }

@@ -108,14 +108,22 @@ fn apps_that_take_tokens_say_which() {
     let scoped = rule("scopes = ['read']");
     let audience = "audience = 'https://api.example'";
     for good in [
-        format!("{RESOURCE}app = [{{ host = 'a.example', {audience} }}, {{ host = 'b.example', {audience} }}]"),
+        format!(
+            "{RESOURCE}app = [{{ host = 'a.example', {audience} }}, {{ host = 'b.example', {audience} }}]"
+        ),
         format!("{RESOURCE}app = [{{ host = 'a.example', {audience}, token_in_query = true, {scoped} }}]"),
-        format!("{RESOURCE}app = [{{ host = 'a.example', {audience}, {} }}]", rule("scopes = ['read', 'write']")),
+        format!(
+            "{RESOURCE}app = [{{ host = 'a.example', {audience}, {} }}]",
+            rule("scopes = ['read', 'write']")
+        ),
     ] {
         assert_eq!(problems(&file(&good)), [""; 0], "{good}");
     }
     let cases = [
-        (format!("app = [{{ host = 'a.example', {scoped} }}]"), "1: app[1]: scopes are named in a rule, but the app takes no access tokens; set audience"),
+        (
+            format!("app = [{{ host = 'a.example', {scoped} }}]"),
+            "1: app[1]: scopes are named in a rule, but the app takes no access tokens; set audience",
+        ),
         (
             "app = [{ host = 'a.example', token_in_query = true }]".to_owned(),
             "1: app[1]: token_in_query is set, but the app takes no access tokens; set audience",
@@ -129,20 +137,32 @@ fn apps_that_take_tokens_say_which() {
             "2: app[1].audience: \"https://api.example/\" is the audience of no [[resource]], so that nobody",
         ),
         (
-            format!("{RESOURCE}app = [{{ host = 'a.example', {audience}, {} }}]", rule("scopes = ['read', 'admin']")),
+            format!(
+                "{RESOURCE}app = [{{ host = 'a.example', {audience}, {} }}]",
+                rule("scopes = ['read', 'admin']")
+            ),
             "2: app[1].rules[1]: \"admin\" is no scope of the [[resource]] \"https://api.example\", so that no token",
         ),
         (
-            format!("{RESOURCE}app = [{{ host = 'a.example', {audience}, {} }}]", scoped.replace("signed-in", "everyone")),
+            format!(
+                "{RESOURCE}app = [{{ host = 'a.example', {audience}, {} }}]",
+                scoped.replace("signed-in", "everyone")
+            ),
             "2: app[1].rules[1]: scopes are named, but allow is \"everyone\", which lets them be ignored",
         ),
         (
-            format!("{RESOURCE}app = [{{ host = 'a.example', {audience}, {} }}]", scoped.replace("signed-in", "nobody")),
+            format!(
+                "{RESOURCE}app = [{{ host = 'a.example', {audience}, {} }}]",
+                scoped.replace("signed-in", "nobody")
+            ),
             "2: app[1].rules[1]: scopes are named, but allow is \"nobody\", which lets them be ignored",
         ),
     ];
     for (text, start) in cases {
         let found = problems(&file(&text));
-        assert!(found.len() == 1 && found[0].starts_with(&format!("file gateward.toml:{start}")), "{text}: {found:?}");
+        assert!(
+            found.len() == 1 && found[0].starts_with(&format!("file gateward.toml:{start}")),
+            "{text}: {found:?}"
+        );
     }
 }

@@ -177,8 +177,23 @@ short_name! {
 
 /// The claims that every token has for itself.
 const TOKEN_CLAIMS: [&str; 17] = [
-    "iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "auth_time", "acr", "amr", "sid",
-    "groups", "status", "cnf", "gateward_iat",
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "nbf",
+    "iat",
+    "jti",
+    "client_id",
+    "scope",
+    "auth_time",
+    "acr",
+    "amr",
+    "sid",
+    "groups",
+    "status",
+    "cnf",
+    "gateward_iat",
 ];
 
 #[cfg(test)]

@@ -63,6 +63,15 @@ impl Scalar for Span {
     }
 }
 
+/// As it is written in the settings; an error continues a sentence that begins with the text.
+impl std::str::FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Span, String> {
+        <Span as Scalar>::parse(text)
+    }
+}
+
 impl fmt::Display for Span {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let all = self.0.as_millis();

@@ -211,10 +211,19 @@ fn apps_are_listed_apart_from_browsers() {
         let html = rendered(&pages, sample, language);
         let (browsers, apps) = html.split_once("id=\"apps-title\"").unwrap();
         let (_, browsers) = browsers.split_once("id=\"sessions-title\"").unwrap();
-        for (id, is_app) in [("s_3k9f2m", false), ("s_7h2x1q", false), ("s_1c8d4w", false), ("s_9q4v7z", true), ("s_5b2n8k", true)]
-        {
+        for (id, is_app) in [
+            ("s_3k9f2m", false),
+            ("s_7h2x1q", false),
+            ("s_1c8d4w", false),
+            ("s_9q4v7z", true),
+            ("s_5b2n8k", true),
+        ] {
             let row = format!("<li class=\"session\" data-session=\"{id}\"");
-            let row = if id == "s_3k9f2m" { row.replace("\"session\"", "\"session session-current\"") } else { row };
+            let row = if id == "s_3k9f2m" {
+                row.replace("\"session\"", "\"session session-current\"")
+            } else {
+                row
+            };
             assert_eq!((browsers.contains(&row), apps.contains(&row)), (!is_app, is_app), "{id}");
         }
         assert_eq!(apps.matches("action=\"/account/sessions/end\"").count(), 2);

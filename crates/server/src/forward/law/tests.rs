@@ -127,8 +127,11 @@ fn a_token_needs_the_scopes_of_its_rule_and_a_session_needs_none() {
 
 #[test]
 fn the_most_exact_host_counts() {
-    let app =
-        |host: &str, access: Access| AppRules { host: host.to_owned(), takes: None, rules: vec![rule("/*", access)] };
+    let app = |host: &str, access: Access| AppRules {
+        host: host.to_owned(),
+        takes: None,
+        rules: vec![rule("/*", access)],
+    };
     let law = Law::new([
         app("*.example.com", Access::SignedIn),
         app("wiki.example.com", Access::Everyone),

@@ -1,0 +1,150 @@
+//! The libraries of other languages with which the tests exchange tokens.
+//!
+//! Each comes by its own world's package manager, in the version its lock file says, into the target directory; nothing is
+//! installed for the whole system. What is there already is left alone.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::run::{root, run, target_dir};
+
+/// The programs of the libraries, below the root of the workspace.
+const PEERS: &str = "crates/server/tests/foreign";
+
+/// The oldest versions that the libraries work with: of which program, what it is asked, and the least it must say.
+const OLDEST: [(&str, &str, (u32, u32)); 4] = [
+    ("node", "--version", (20, 0)),
+    ("go", "version", (1, 24)),
+    ("java", "-version", (17, 0)),
+    ("python3", "--version", (3, 9)),
+];
+
+/// Brings and builds what is missing.
+pub(crate) fn ensure() -> Result<()> {
+    for (program, question, oldest) in OLDEST {
+        ensure_version(program, question, oldest)?;
+    }
+    let foreign = target_dir().join("foreign");
+    node(&foreign.join("node"))?;
+    python(&foreign.join("python"))?;
+    go(&foreign.join("go"))?;
+    java(&foreign.join("java"))
+}
+
+fn ensure_version(program: &str, question: &str, oldest: (u32, u32)) -> Result<()> {
+    let output = Command::new(program).arg(question).output();
+    let output = output.with_context(|| format!("{program} could not be started"))?;
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    let found = version(&said).with_context(|| format!("{program} {question} names no version: {said}"))?;
+    let (major, minor) = oldest;
+    ensure!(
+        found >= oldest,
+        "{program} is version {}.{}, and the tests need {major}.{minor} or newer; Debian has that since version 13",
+        found.0,
+        found.1
+    );
+    Ok(())
+}
+
+/// The first `major.minor` in a text.
+fn version(said: &str) -> Option<(u32, u32)> {
+    let start = said.find(|character: char| character.is_ascii_digit())?;
+    let mut numbers = said.get(start..)?.split(|character: char| !character.is_ascii_digit());
+    let major = numbers.next()?.parse().ok()?;
+    Some((major, numbers.next().and_then(|minor| minor.parse().ok()).unwrap_or(0)))
+}
+
+fn node(folder: &Path) -> Result<()> {
+    let example = root().join("examples/verify-node");
+    let lock = [example.join("package.json"), example.join("package-lock.json")];
+    once(folder, &lock, || {
+        for file in &lock {
+            fs::copy(file, folder.join(file.file_name().unwrap_or_default()))?;
+        }
+        run(Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder))
+    })
+}
+
+fn python(folder: &Path) -> Result<()> {
+    let own = root().join(PEERS).join("python/requirements.txt");
+    let lock = [root().join("examples/verify-python/requirements.txt"), own.clone()];
+    once(folder, &lock, || {
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder))?;
+        let python = folder.join("bin/python");
+        run(Command::new(python)
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"])
+            .arg(own))
+    })
+}
+
+/// Go itself knows what is built already.
+fn go(folder: &Path) -> Result<()> {
+    create(folder)?;
+    for (name, source) in
+        [("peer", root().join(PEERS).join("go")), ("verify-go", root().join("examples/verify-go"))]
+    {
+        let mut build = Command::new("go");
+        build.args(["build", "-trimpath", "-o"]).arg(folder.join(name)).arg(".").current_dir(source);
+        // What is installed builds it: no other toolchain is fetched, and no lock file changed.
+        run(build.env("GOTOOLCHAIN", "local").env("GOFLAGS", "-mod=readonly -buildvcs=false"))?;
+    }
+    Ok(())
+}
+
+fn java(folder: &Path) -> Result<()> {
+    let source = root().join(PEERS).join("java");
+    let (manifest, program) = (source.join("pom.xml"), source.join("Peer.java"));
+    let (libraries, classes) = (folder.join("libraries"), folder.join("classes"));
+    once(folder, &[manifest.clone(), program.clone()], || {
+        run(Command::new("mvn")
+            .args(["--batch-mode", "--no-transfer-progress", "--quiet", "--file"])
+            .arg(manifest)
+            .arg("org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies")
+            .arg(format!("-DoutputDirectory={}", libraries.display())))?;
+        run(Command::new("javac")
+            .arg("-classpath")
+            .arg(libraries.join("*"))
+            .arg("-d")
+            .args([&classes, &program]))
+    })
+}
+
+/// Empties the folder and fills it anew, unless it was filled from these very files before.
+fn once(folder: &Path, from: &[PathBuf], fill: impl FnOnce() -> Result<()>) -> Result<()> {
+    let mark = folder.join("made-from");
+    let mut wanted = Vec::new();
+    for file in from {
+        wanted.extend(fs::read(file).with_context(|| file.display().to_string())?);
+    }
+    if fs::read(&mark).is_ok_and(|made| made == wanted) {
+        return Ok(());
+    }
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| folder.display().to_string())?;
+    }
+    create(folder)?;
+    fill()?;
+    fs::write(&mark, wanted).with_context(|| mark.display().to_string())
+}
+
+fn create(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).with_context(|| folder.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_found_in_what_programs_say() {
+        assert_eq!(version("v20.19.2\n"), Some((20, 19)));
+        assert_eq!(version("go version go1.24.4 linux/amd64"), Some((1, 24)));
+        assert_eq!(version("openjdk version \"21\" 2023-09-19"), Some((21, 0)));
+        assert_eq!(version("Python 3.13.5"), Some((3, 13)));
+        assert_eq!(version("none"), None);
+    }
+}
