@@ -6,6 +6,7 @@
 
 pub mod alg;
 mod header;
+pub mod jwe;
 pub mod jwk;
 pub mod jws;
 pub mod jwt;

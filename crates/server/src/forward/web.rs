@@ -52,7 +52,10 @@ pub fn answer_at_once(app: &App, head: Head<'_>) -> Option<Response<Payload>> {
             let living = app.sessions.check_in_memory(handle, asking.now)?;
             Some(asking.answer(Caller::Session(living)))
         }
-        Presented::Token(_) => None,
+        Presented::Token(token) => {
+            let bearer = bearer::check_in_memory(app, &token.text, token.audience, asking.now)?;
+            Some(asking.answer(bearer.map_or(Caller::Nobody, Caller::Token)))
+        }
     }
 }
 

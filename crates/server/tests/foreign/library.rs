@@ -47,6 +47,7 @@ const GAPS: &[(Library, Task, &str)] = &[
     (Library::PyJwt, Task::Nesting, ALL),
     (Library::PyJwt, Task::Thumbprint, ALL),
     (Library::PyJwt, Task::Making, "oct"),
+    (Library::PyJwt, Task::Key, "X25519"),
     (Library::PyJwt, Task::Making, "X25519"),
     // go-jose knows of the curves of RFC 8037 only Ed25519.
     (Library::GoJose, Task::Encryption, "ECDH-ES X25519"),
@@ -61,7 +62,8 @@ const GAPS: &[(Library, Task, &str)] = &[
 impl Library {
     /// Whether it is known not to do this.
     pub(crate) fn lacks(self, task: Task, subject: &str) -> bool {
-        GAPS.iter().any(|(library, gap, of)| *library == self && *gap == task && (*of == ALL || *of == subject))
+        GAPS.iter()
+            .any(|(library, gap, of)| *library == self && *gap == task && (*of == ALL || *of == subject))
     }
 }
 

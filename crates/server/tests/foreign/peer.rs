@@ -27,14 +27,14 @@ pub(crate) fn installed(path: &str) -> PathBuf {
     path
 }
 
-/// A folder below that of the installed packages of Node, which are looked for from where a program is. It holds a copy of this
-/// program.
-pub(crate) fn beside_node_packages(program: &Path) -> (TempDir, PathBuf) {
+/// A copy of these programs below the installed packages of Node, which are looked for from where a program is.
+pub(crate) fn beside_node_packages(programs: &[PathBuf]) -> TempDir {
     let packages = installed("node/node_modules");
     let folder = TempDir::new_in(packages.parent().unwrap()).unwrap();
-    let copy = folder.path().join(program.file_name().unwrap());
-    std::fs::copy(program, &copy).unwrap();
-    (folder, copy)
+    for program in programs {
+        std::fs::copy(program, folder.path().join(program.file_name().unwrap())).unwrap();
+    }
+    folder
 }
 
 /// A library that answers. It is ended when this is dropped.
@@ -51,9 +51,8 @@ impl Peer {
         let mut folder = None;
         let mut command = match library {
             Library::Jose => {
-                let (own, program) = beside_node_packages(&sources().join("node/peer.mjs"));
-                folder = Some(own);
-                with("node", program)
+                let own = folder.insert(beside_node_packages(&[sources().join("node/peer.mjs")]));
+                with("node", own.path().join("peer.mjs"))
             }
             Library::PyJwt | Library::Jwcrypto => {
                 let mut command = with(installed("python/bin/python"), sources().join("python/peer.py"));
@@ -62,18 +61,21 @@ impl Peer {
             }
             Library::GoJose => Command::new(installed("go/peer")),
             Library::Nimbus => {
-                let paths = format!("{}/*:{}", installed("java/libraries").display(), installed("java/classes").display());
+                let paths = format!(
+                    "{}/*:{}",
+                    installed("java/libraries").display(),
+                    installed("java/classes").display()
+                );
                 let mut command = with("java", "-cp");
                 // A short life: compiling thoroughly would not pay.
                 command.arg(paths).args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "Peer"]);
                 command
             }
         };
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| panic!("{library:?} does not start: {error}; see cargo xtask install"));
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap_or_else(|error| {
+                panic!("{library:?} does not start: {error}; see cargo xtask install")
+            });
         let (questions, said) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
         let (to, answers) = mpsc::channel();
         std::thread::spawn(move || {
@@ -87,7 +89,8 @@ impl Peer {
     pub(crate) fn ask(&mut self, question: &Value) -> Result<Value, String> {
         writeln!(self.questions, "{question}").unwrap();
         let line = self.answers.recv_timeout(PATIENCE);
-        let line = line.unwrap_or_else(|error| panic!("{:?} does not answer {question}: {error}", self.library));
+        let line =
+            line.unwrap_or_else(|error| panic!("{:?} does not answer {question}: {error}", self.library));
         let answer: Value = serde_json::from_str(&line).unwrap();
         match answer["refused"].as_str() {
             Some(words) => Err(words.to_owned()),

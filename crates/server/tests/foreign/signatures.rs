@@ -1,7 +1,8 @@
 //! Signed tokens: those of ours verified there and theirs here, with our keys and with theirs.
 
 use gateward_kernel::jose::{
-    Invalid, Jwk, KeySet, Limits, SignatureAlgorithm, SignatureFamily, Signer, SigningKey, VerifyingKey, parse,
+    Invalid, Jwk, KeySet, Limits, SignatureAlgorithm, SignatureFamily, Signer, SigningKey, VerifyingKey,
+    parse,
 };
 use serde_json::{Value, json};
 
@@ -13,6 +14,8 @@ const PAYLOAD: &str = "{\"iss\":\"https://login.example.com\",\"sub\":\"Jürgen 
 
 pub(crate) fn exchange(library: Library) {
     let mut peer = Peer::of(library);
+    // Making an RSA key takes long: one serves all algorithms.
+    let mut rsa: Option<Jwk> = None;
     for algorithm in SignatureAlgorithm::ALL.iter().copied() {
         let kind = Kind::named(kind_of(algorithm));
         let key = ours(kind);
@@ -23,7 +26,8 @@ pub(crate) fn exchange(library: Library) {
         }
         let mut keys = vec![key];
         if !library.lacks(Task::Making, kind.name) {
-            keys.push(made_by(&mut peer, kind, algorithm.name()));
+            let mut make = || made_by(&mut peer, kind, algorithm.name());
+            keys.push(if kind.name == "RSA" { rsa.get_or_insert_with(make).clone() } else { make() });
         }
         for key in &keys {
             ours_there(&mut peer, algorithm, key, &ours(kind));

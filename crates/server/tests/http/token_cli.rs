@@ -21,6 +21,11 @@ host = "api.localhost"
 audience = "https://api.example.com"
 rules = [{ path = "/write", allow = "signed-in", scopes = ["write"] }, { path = "/*", allow = "signed-in" }]
 [[app]]
+host = "query.localhost"
+audience = "https://api.example.com"
+token_in_query = true
+rules = [{ path = "/*", allow = "signed-in" }]
+[[app]]
 host = "opaque.localhost"
 audience = "https://opaque.example.com"
 rules = [{ path = "/*", allow = "signed-in" }]
@@ -186,6 +191,38 @@ async fn one_for_gatewards_own_api_proves_nothing_about_its_person() {
     app.json("POST", "/api/v1/logout", &json!({})).await.expect(204);
     app.get("/api/v1/session").await.expect(401);
     server.stop().await;
+}
+
+#[tokio::test]
+async fn a_token_is_in_no_log_whatever_way_it_travels() {
+    let mut machine = machine().await;
+    machine.set("GATEWARD_LOG__LEVEL", "trace");
+    let server = machine.serve().await;
+    let signed =
+        machine.json(&["token", "sign", "--user", "ann", "--audience", "https://api.example.com"]).await;
+    let token = signed["access_token"].as_str().unwrap();
+    for (at, status) in [("x?access_token=", 200), ("x?a=b&access_token=x", 401), ("../x?access_token=", 400)]
+    {
+        let url = format!("http://query.localhost/{at}{token}");
+        let headers = [("X-Original-URL", url.as_str()), ("X-Original-Method", "GET")];
+        server.browser().get_with("/forward-auth", &headers).await.expect(status);
+        let target = format!("/{at}{token}");
+        let headers = [
+            ("X-Forwarded-Method", "GET"),
+            ("X-Forwarded-Proto", "http"),
+            ("X-Forwarded-Host", "query.localhost"),
+            ("X-Forwarded-Uri", target.as_str()),
+        ];
+        server.browser().get_with("/forward-auth/caddy", &headers).await.expect(status);
+    }
+    by(&server, token, "api.localhost", "/x").await.expect(200);
+    by(&server, &format!("{token}x"), "api.localhost", "/x").await.expect(401);
+    server.stop().await;
+    let log = machine.log();
+    assert!(log.contains("refused"), "the log is looked at: {log}");
+    for part in token.split('.') {
+        assert!(!log.contains(&part[part.len() / 2..]), "{part} in {log}");
+    }
 }
 
 #[tokio::test]

@@ -117,7 +117,10 @@ pub async fn tokens_open_what_takes_them_and_refusals_are_told_once(proxy: Proxy
     assert!(site.app.take().is_empty());
     // People are still sent to sign in.
     let reply = site.send(&Ask::page(&api, "/x")).await;
-    assert!(matches!(reply.status, 302 | 303 | 307) && reply.header("www-authenticate").is_none(), "{reply:?}");
+    assert!(
+        matches!(reply.status, 302 | 303 | 307) && reply.header("www-authenticate").is_none(),
+        "{reply:?}"
+    );
 }
 
 /// The four headers, once each, whatever a client sends; the cookies without Gateward's.

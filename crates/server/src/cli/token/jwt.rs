@@ -228,8 +228,8 @@ fn encrypted(header: &Value, rest: &[&str]) -> Report {
     if header.get("crit").is_some() {
         report.problems.push("crit demands an extension, and no reader here knows any".into());
     }
-    let odd = |part: &&str| BASE64URL_NOPAD.decode(part.as_bytes()).is_err();
-    if rest.iter().any(|part| odd(&part)) {
+    let odd = |part: &str| BASE64URL_NOPAD.decode(part.as_bytes()).is_err();
+    if rest.iter().any(|part| odd(part)) {
         report.problems.push("a part is not base64url without padding".into());
     }
     let has_key = rest.first().is_some_and(|part| !part.is_empty());

@@ -155,13 +155,21 @@ func nest(q *Question) (answer Answer, err error) {
 	return answer, err
 }
 
+// unnest takes the two layers off one after the other: the package jwt reads only those that were encrypted with a shared secret.
 func unnest(q *Question) (answer Answer, err error) {
 	algorithms, encryptions := q.Outer.encryptions()
-	nested, err := jwt.ParseSignedAndEncrypted(q.Token, algorithms, encryptions, q.Inner.signatures())
+	encrypted, err := jose.ParseEncryptedCompact(q.Token, algorithms, encryptions)
 	if err != nil {
 		return answer, err
 	}
-	signed, err := nested.Decrypt(q.Outer.Key)
+	if encrypted.Header.ExtraHeaders[jose.HeaderContentType] != "JWT" {
+		return answer, errors.New("it holds no token")
+	}
+	content, err := encrypted.Decrypt(q.Outer.Key)
+	if err != nil {
+		return answer, err
+	}
+	signed, err := jwt.ParseSigned(string(content), q.Inner.signatures())
 	if err != nil {
 		return answer, err
 	}
