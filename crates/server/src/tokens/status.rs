@@ -4,21 +4,25 @@
 //! revoked one), and is kept honest by the store's feed of changes; while that feed is cut, questions go to the store and
 //! verifiers hear nothing, so that they know how old their knowledge is.
 
+mod feed;
+mod places;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use gateward_kernel::id::ListId;
-use gateward_kernel::ports::{Fault, Kv, Listener, Version};
-use gateward_kernel::record::{Book, Decision, Record};
+use gateward_kernel::ports::{Fault, Kv, Version};
+use gateward_kernel::record::{Book, Decision};
 use gateward_kernel::secret::Entropy;
 use gateward_kernel::status::{
     BLOCK_SIZE, Bits, BlockId, Cut, LIST_SIZE, Places, StatusBlock, StatusIndex, StatusList, SubjectTag,
 };
 use gateward_kernel::time::Moment;
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
+use self::feed::{Change, Ear};
 use super::news::News;
 
 /// A list takes new tokens for so long. Tokens that go on longer take another place when they are renewed, so that old
@@ -79,13 +83,6 @@ pub struct Whole {
     pub cuts: Vec<(SubjectTag, Moment)>,
 }
 
-enum Change {
-    Block(BlockId, Version),
-    Cut(SubjectTag),
-    List(ListId),
-    Restored,
-}
-
 impl std::fmt::Debug for Status {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Status")
@@ -121,63 +118,6 @@ impl Status {
     /// Whether memory knows everything up to now.
     pub fn is_whole(&self) -> bool {
         self.known.read().is_whole
-    }
-
-    /// A place for a new token, usually without any write.
-    pub async fn place(&self, now: Moment) -> Result<StatusIndex, Fault> {
-        loop {
-            if let Some(place) = self.take(now) {
-                return Ok(place);
-            }
-            let claiming = self.claiming.lock().await;
-            // Somebody else may have claimed one while this one waited.
-            if let Some(place) = self.take(now) {
-                return Ok(place);
-            }
-            let places = self.claim(now).await?;
-            *self.places.lock() = Some(places);
-            drop(claiming);
-        }
-    }
-
-    fn take(&self, now: Moment) -> Option<StatusIndex> {
-        self.places.lock().as_mut()?.take(now)
-    }
-
-    /// Claims a block in an open list, or in a new one.
-    async fn claim(&self, now: Moment) -> Result<Places, Fault> {
-        let mut after = None;
-        loop {
-            let (lists, next) = self.lists.page(after, STRETCH, now).await?;
-            for list in lists {
-                if let Some(places) = self.claim_in(list.record.id, now).await? {
-                    return Ok(places);
-                }
-            }
-            match next {
-                Some(id) => after = Some(id),
-                None => break,
-            }
-        }
-        loop {
-            let list = StatusList::open(ListId::random(&*self.entropy), now, OPEN, self.longest);
-            let id = list.id;
-            if self.lists.create(list, now).await?.is_some()
-                && let Some(places) = self.claim_in(id, now).await?
-            {
-                return Ok(places);
-            }
-        }
-    }
-
-    async fn claim_in(&self, list: ListId, now: Moment) -> Result<Option<Places>, Fault> {
-        let mut chance = [0; 4];
-        self.entropy.fill(&mut chance);
-        let chance = u32::from_be_bytes(chance);
-        let claimed = self.lists.change(list, now, |list| list.claim(chance, now)).await?;
-        let Some((list, Some(block))) = claimed else { return Ok(None) };
-        self.known.write().list(list.record.id, list.record.dies);
-        Ok(Some(Places::of(&list.record, block, &*self.entropy)))
     }
 
     /// Revokes the tokens at these places. When this returns, it is written down, and on its way to every verifier.
@@ -318,89 +258,6 @@ impl Status {
         self.news.cut(subject, at);
     }
 
-    /// Reads everything from the store. Memory is believed afterwards.
-    pub async fn reload(&self, now: Moment) -> Result<(), Fault> {
-        let mut lists = HashMap::new();
-        let mut after = None;
-        loop {
-            let (page, next) = self.lists.page(after, STRETCH, now).await?;
-            lists.extend(page.into_iter().map(|list| (list.record.id, list.record.dies)));
-            let Some(next) = next else { break };
-            after = Some(next);
-        }
-        let mut after = None;
-        let mut blocks = Vec::new();
-        loop {
-            let (page, next) = self.blocks.page(after, STRETCH, now).await?;
-            blocks.extend(page);
-            let Some(next) = next else { break };
-            after = Some(next);
-        }
-        let mut after = None;
-        let mut cuts = Vec::new();
-        loop {
-            let (page, next) = self.cuts.page(after, STRETCH, now).await?;
-            cuts.extend(page);
-            let Some(next) = next else { break };
-            after = Some(next);
-        }
-        for (id, dies) in lists {
-            self.known.write().list(id, dies);
-        }
-        for block in blocks {
-            self.learn(block.record.id(), block.record.death(), block.version, &block.record);
-        }
-        for cut in cuts {
-            self.learn_cut(cut.record.subject, cut.record.at, cut.record.dies);
-        }
-        self.known.write().is_whole = true;
-        Ok(())
-    }
-
-    /// Takes over what other processes change, for as long as the program runs.
-    pub async fn follow(&self, clock: &dyn gateward_kernel::time::Clock) {
-        let Some(mut changed) = self.changed.lock().take() else { return };
-        while let Some(change) = changed.recv().await {
-            if let Err(fault) = self.take_over(change, clock.now()).await {
-                tracing::warn!(%fault, "a change of the status lists could not be read; it is read again");
-                self.known.write().is_whole = false;
-                while let Err(fault) = self.reload(clock.now()).await {
-                    tracing::warn!(%fault, "the status lists cannot be read");
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                }
-                self.news.start_over(&*self.entropy);
-            }
-        }
-    }
-
-    async fn take_over(&self, change: Change, now: Moment) -> Result<(), Fault> {
-        match change {
-            Change::Block(id, version) => {
-                if self.known.read().blocks.get(&id).is_some_and(|own| *own >= version) {
-                    return Ok(());
-                }
-                if let Some(block) = self.blocks.load(id, now).await? {
-                    self.learn(id, block.record.death(), block.version, &block.record);
-                }
-            }
-            Change::Cut(subject) => {
-                if let Some(cut) = self.cuts.load(subject, now).await? {
-                    self.learn_cut(subject, cut.record.at, cut.record.dies);
-                }
-            }
-            Change::List(id) => {
-                if let Some(list) = self.lists.load(id, now).await? {
-                    self.known.write().list(id, list.record.dies);
-                }
-            }
-            Change::Restored => {
-                self.reload(now).await?;
-                self.news.start_over(&*self.entropy);
-            }
-        }
-        Ok(())
-    }
-
     /// Forgets lists and cuts that no living token can be touched by.
     pub fn forget(&self, now: Moment) {
         let mut known = self.known.write();
@@ -422,35 +279,4 @@ fn ones(bits: &[u8]) -> impl Iterator<Item = u32> {
     (0u32..).zip(bits).filter(|(_, byte)| **byte != 0).flat_map(|(at, byte)| {
         (0..8).filter(move |place| byte & (1 << place) != 0).map(move |place| at * 8 + place)
     })
-}
-
-/// Hears what the store tells, and passes it on: a listener must be quick.
-struct Ear {
-    status: std::sync::Weak<Status>,
-    tell: UnboundedSender<Change>,
-}
-
-impl Listener for Ear {
-    fn changed(&self, kind: &str, id: &[u8], version: Version) {
-        let change = match kind {
-            StatusBlock::KIND => BlockId::try_from(id).ok().map(|id| Change::Block(id, version)),
-            Cut::KIND => SubjectTag::try_from(id).ok().map(Change::Cut),
-            StatusList::KIND => ListId::try_from(id).ok().map(Change::List),
-            _ => None,
-        };
-        if let Some(change) = change {
-            // Nobody follows any more only when the program ends.
-            let _ended = self.tell.send(change);
-        }
-    }
-
-    fn lost(&self) {
-        if let Some(status) = self.status.upgrade() {
-            status.known.write().is_whole = false;
-        }
-    }
-
-    fn restored(&self) {
-        let _ended = self.tell.send(Change::Restored);
-    }
 }
