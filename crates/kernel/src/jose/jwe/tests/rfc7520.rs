@@ -1,4 +1,4 @@
-//! The examples of RFC 7520 §5 whose algorithms are in the list, as the RFC prints them.
+//! The examples of RFC 7520 §5 whose algorithms are in the list (of §5.8, with A128KW, the parts are), as the RFC prints them.
 
 /// A key, and a token for it.
 pub(super) struct Example {
