@@ -1,5 +1,5 @@
-"""Verifies Gateward's access tokens. PyJWT does the JWT (signature, issuer, audience, times); the rest is the status list, which
-tells that a token was revoked before its time."""
+"""Verifies Gateward's access tokens. PyJWT does the JWT (signature, issuer, audience, times); the rest is the status list,
+which tells that a token was revoked before its time."""
 
 import json
 import threading
@@ -25,7 +25,7 @@ class Verifier:
         self.lock = threading.Lock()
 
     def verify(self, token):
-        """The claims of a token. Raises jwt.InvalidTokenError when it is not good, and something else when that is not known."""
+        """The claims of a token. Raises a jwt.PyJWTError when it is not good, and something else when that is not known."""
         claims = self._decoded(token, "at+jwt", issuer=self.issuer, audience=self.audience)
         reference = claims["status"]["status_list"]
         bits, data = self._list(reference["uri"])

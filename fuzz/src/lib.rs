@@ -25,3 +25,19 @@ pub fn first_line(text: &[u8]) -> (&[u8], &[u8]) {
         None => (text, b""),
     }
 }
+
+/// How many bytes of input say how a text is to be changed.
+pub const CHANGE: usize = 4;
+
+/// The text with one byte replaced, taken away or put in, as `how` says. `None` when that leaves it as it was.
+pub fn changed(text: &[u8], how: &[u8; CHANGE]) -> Option<Vec<u8>> {
+    let [kind, high, low, byte] = *how;
+    let at = usize::from(u16::from_be_bytes([high, low])) % text.len();
+    let mut changed = text.to_vec();
+    match kind % 4 {
+        0 => drop(changed.remove(at)),
+        1 => changed.insert(at, byte),
+        _ => changed[at] = byte,
+    }
+    (changed != text).then_some(changed)
+}

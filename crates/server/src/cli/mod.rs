@@ -141,6 +141,9 @@ fn command(cli: Cli) -> Done {
         // It needs nothing of an installation, and so it does not ask for one.
         return token::inspect(token, Show { json: cli.json });
     }
+    if let Some(Command::Token(token::TokenCommand::Verify(verify))) = &cli.command {
+        return token::check(verify, Show { json: cli.json });
+    }
     let loaded = load(&cli)?;
     let show = Show { json: cli.json };
     match cli.command {

@@ -4,6 +4,7 @@ mod artefact;
 mod inspect;
 mod jwt;
 mod sign;
+mod verify;
 
 use std::io::Read as _;
 
@@ -29,6 +30,8 @@ pub(super) enum TokenCommand {
         /// The token, or `-` for standard input, which keeps it out of the history of your shell and the list of processes
         token: String,
     },
+    /// Check a token as a resource does, with the issuer's published keys and status lists
+    Verify(verify::Verify),
     /// Sign an access token for a person; it hangs on a session of theirs, and ends with it
     Sign(Sign),
 }
@@ -57,6 +60,7 @@ fn span(text: &str) -> Result<Span, String> {
 pub(super) fn run(command: TokenCommand, settings: Settings, show: Show) -> Done {
     match command {
         TokenCommand::Inspect { token } => inspect(&token, show),
+        TokenCommand::Verify(verify) => check(&verify, show),
         TokenCommand::Sign(sign) => {
             with_app(settings, Missing::Refuse, async |app: &App| sign::run(app, &sign, show).await)
         }
@@ -69,6 +73,11 @@ pub(super) fn inspect(given: &str, show: Show) -> Done {
     let report = inspect::inspect(&text, SystemClock.now())?;
     report.print(show);
     Ok(())
+}
+
+/// Verifies a token. Needs no settings and no data, and no Gateward of one's own.
+pub(super) fn check(verify: &verify::Verify, show: Show) -> Done {
+    verify::run(verify, &text_of(&verify.token)?, show)
 }
 
 /// The token itself, whether it came as an argument or on standard input, alone or as it stands in a header.

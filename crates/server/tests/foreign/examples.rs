@@ -1,6 +1,7 @@
 //! The examples that people copy to verify tokens in other languages, against the real program: they let in whom they should,
 //! notice within the `ttl` of the status list that access was cut, and refuse what is not for them.
 
+use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -59,7 +60,7 @@ async fn lets_in_and_refuses(command: Command, _folder: Option<TempDir>) {
     std::fs::write(machine.folder.path().join("gateward.toml"), SETTINGS).unwrap();
     machine.add(&["ann"]).await;
     let server = machine.serve().await;
-    let api = Api::start(command, &server).await;
+    let api = Api::start(command, &machine, &server).await;
     assert_eq!(api.shown(None).await, (401, "Bearer".into()));
 
     // For whom it is, and as what it is.
@@ -166,24 +167,35 @@ fn example(name: &str) -> PathBuf {
 /// A running example. It is ended when this is dropped.
 struct Api {
     address: SocketAddr,
+    log: PathBuf,
     _child: Child,
 }
 
+impl Drop for Api {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the example said:\n{}", std::fs::read_to_string(&self.log).unwrap_or_default());
+        }
+    }
+}
+
 impl Api {
-    async fn start(mut command: Command, issuer: &Running) -> Api {
+    async fn start(mut command: Command, machine: &Machine, issuer: &Running) -> Api {
+        let log = machine.folder.path().join("api.log");
         let mut child = command
             .env("ISSUER", format!("http://{}", issuer.address))
             .env("AUDIENCE", AUDIENCE)
             .env("PORT", "0")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(File::create(&log).unwrap())
             .kill_on_drop(true)
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?}: {error}; see cargo xtask install"));
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let line = lines.next_line().await.unwrap().unwrap_or_else(|| panic!("{command:?} ended"));
         let (_, address) = line.rsplit_once(' ').unwrap();
-        Api { address: address.parse().unwrap(), _child: child }
+        Api { address: address.parse().unwrap(), log, _child: child }
     }
 
     /// The status, and what the example asks for.

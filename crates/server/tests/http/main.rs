@@ -23,6 +23,7 @@ mod forward;
 mod forward_token;
 mod keys;
 mod login;
+mod matrix;
 mod program;
 mod program_commands;
 mod reset;

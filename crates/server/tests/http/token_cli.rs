@@ -254,3 +254,41 @@ async fn what_cannot_be_signed_is_said() {
     machine.set("GATEWARD_SESSIONS__STORE", "memory");
     assert!(refused(&machine, &sign(ann)).await.contains("memory"));
 }
+
+#[tokio::test]
+async fn a_token_is_checked_the_way_a_resource_does() {
+    let machine = Machine::new();
+    machine.add(&["ann"]).await;
+    let server = machine.serve().await;
+    let body = json!({"username": "ann", "password": PASSWORD, "transport": "token"});
+    let issued = server.browser().json("POST", "/api/v1/login", &body).await.expect(200).json();
+    let token = issued["access_token"].as_str().unwrap();
+    let issuer = format!("http://{}", server.address);
+    let verify = async |more: &[&str], token: &str| {
+        let base = ["token", "verify", "-", "--json", "--issuer"];
+        let output = machine.run_with(&[&base, more].concat(), token).await;
+        let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(output.status.success(), told["valid"] == json!(true), "{told}");
+        told
+    };
+    let good = verify(&[&issuer, "--audience", &issuer], token).await;
+    assert_eq!((&good["valid"], &good["subject"]), (&json!(true), &issued["user"]["id"]), "{good}");
+    for (what, wrong) in [
+        ("another audience", vec![issuer.as_str(), "--audience", "https://other.example.com"]),
+        ("another issuer", vec!["http://127.0.0.1:1", "--audience", &issuer]),
+        ("no https", vec!["http://login.example.com", "--audience", &issuer]),
+        ("a scope it lacks", vec![&issuer, "--audience", &issuer, "--scope", "write"]),
+    ] {
+        assert_eq!(verify(&wrong, token).await["valid"], json!(false), "{what}");
+    }
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    let other = if signature.starts_with('A') { "B" } else { "A" };
+    let changed = format!("{signed}.{other}{}", &signature[1..]);
+    assert_eq!(verify(&[&issuer, "--audience", &issuer], &changed).await["valid"], json!(false));
+    machine.json(&["session", "end", issued["session"]["id"].as_str().unwrap()]).await;
+    within_a_second("a revoked token still counts", async || {
+        verify(&[&issuer, "--audience", &issuer], token).await["valid"] == json!(false)
+    })
+    .await;
+    server.stop().await;
+}
