@@ -30,6 +30,9 @@
 //! * [`csrf`] and [`forwarded`] are the checks every application behind a proxy needs.
 
 pub mod ambient;
+pub mod bearer;
+pub mod blocking;
+pub mod command;
 pub mod cookies;
 pub mod csrf;
 pub mod forwarded;
@@ -38,6 +41,7 @@ mod people;
 mod sealed;
 mod sessions;
 mod signed_in;
+pub mod verify;
 
 pub use ambient::{SystemClock, SystemEntropy};
 pub use cookies::{CookieProblem, CookieSpec, SameSite};
