@@ -39,3 +39,4 @@ mod token_account;
 mod token_cli;
 mod tokens;
 mod tokens_crash;
+mod verifier;
