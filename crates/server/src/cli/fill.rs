@@ -1,4 +1,6 @@
-//! `gateward bench-fill`: many sessions at once, to measure with.
+//! `gateward bench-fill`: many sessions or apps at once, to measure with.
+
+mod apps;
 
 use clap::Args;
 use gateward_kernel::id::SessionId;
@@ -21,19 +23,35 @@ const TOGETHER: usize = 500;
 
 #[derive(Debug, Args)]
 pub(super) struct Fill {
-    /// How many
-    #[arg(long)]
+    /// How many sessions of browsers
+    #[arg(long, default_value_t = 0, conflicts_with = "grants")]
     sessions: usize,
+    /// How many apps instead: each with a session, a grant and a place in the status lists
+    #[arg(long)]
+    grants: Option<usize>,
+    /// For which [[resource]] the tokens of the apps are
+    #[arg(long, requires = "grants")]
+    audience: Option<String>,
+    /// Print an access token of so many of the apps
+    #[arg(long, default_value_t = 0, requires = "grants")]
+    tokens: usize,
+    /// Print the sessions of so many other apps
+    #[arg(long, default_value_t = 0, requires = "grants")]
+    ids: usize,
     /// Whose
     #[arg(long)]
     user: String,
     /// Ones that have died already
-    #[arg(long)]
+    #[arg(long, conflicts_with = "grants")]
     expired: bool,
 }
 
 pub(super) fn run(fill: &Fill, settings: Settings, show: Show) -> Done {
     with_app(settings, Missing::Refuse, async |app: &App| {
+        if let Some(count) = fill.grants {
+            show.line(&apps::fill(app, fill, count).await?);
+            return Ok(());
+        }
         let person = app.directory().person_by_login(&Login::read(&fill.user)).await?;
         let person =
             person.ok_or_else(|| anyhow::anyhow!("there is nobody called {:?}", fill.user))?.record.id;

@@ -6,14 +6,15 @@
 
 mod feed;
 mod places;
+mod revoke;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use gateward_kernel::id::ListId;
 use gateward_kernel::ports::{Fault, Kv, Version};
-use gateward_kernel::record::{Book, Decision};
+use gateward_kernel::record::Book;
 use gateward_kernel::secret::Entropy;
 use gateward_kernel::status::{
     BLOCK_SIZE, Bits, BlockId, Cut, LIST_SIZE, Places, StatusBlock, StatusIndex, StatusList, SubjectTag,
@@ -42,6 +43,10 @@ pub struct Status {
     places: Mutex<Option<Places>>,
     /// Held while a block is claimed: one claim serves everybody who waits.
     claiming: tokio::sync::Mutex<()>,
+    /// What is to be revoked and not yet written down.
+    pending: Mutex<HashSet<StatusIndex>>,
+    /// Held while revocations are written down: one write serves everybody who waits.
+    revoking: tokio::sync::Mutex<()>,
     known: RwLock<Known>,
     news: News,
     changed: Mutex<Option<UnboundedReceiver<Change>>>,
@@ -102,6 +107,8 @@ impl Status {
             longest,
             places: Mutex::new(None),
             claiming: tokio::sync::Mutex::new(()),
+            pending: Mutex::default(),
+            revoking: tokio::sync::Mutex::new(()),
             known: RwLock::new(Known::default()),
             news,
             changed: Mutex::new(Some(changed)),
@@ -118,44 +125,6 @@ impl Status {
     /// Whether memory knows everything up to now.
     pub fn is_whole(&self) -> bool {
         self.known.read().is_whole
-    }
-
-    /// Revokes the tokens at these places. When this returns, it is written down, and on its way to every verifier.
-    pub async fn revoke(&self, places: &[StatusIndex], now: Moment) -> Result<(), Fault> {
-        let mut by_block: HashMap<BlockId, (Moment, Vec<u32>)> = HashMap::new();
-        for place in places {
-            let dies = place.closes + self.longest;
-            by_block.entry(place.block()).or_insert((dies, Vec::new())).1.push(place.index);
-        }
-        for (id, (dies, indexes)) in by_block {
-            if dies <= now {
-                // No living token can name it.
-                continue;
-            }
-            let loaded = self.revoke_in(id, dies, &indexes, now).await?;
-            self.learn(id, dies, loaded.version, &loaded.record);
-        }
-        Ok(())
-    }
-
-    async fn revoke_in(
-        &self,
-        id: BlockId,
-        dies: Moment,
-        indexes: &[u32],
-        now: Moment,
-    ) -> Result<Arc<gateward_kernel::record::Loaded<StatusBlock>>, Fault> {
-        loop {
-            if let Some((loaded, ())) = self.blocks.change(id, now, |block| block.revoke(indexes)).await? {
-                return Ok(loaded);
-            }
-            let empty = StatusBlock::empty(id, dies);
-            if let Decision::Write(block, ()) = empty.revoke(indexes)
-                && let Some(loaded) = self.blocks.create(block, now).await?
-            {
-                return Ok(loaded);
-            }
-        }
     }
 
     /// Makes tokens of this subject that were issued at `now` or before worthless, listed or not.

@@ -502,3 +502,31 @@ async fn lists_follow_each_other_and_are_forgotten() {
     let path = text(&place(&early), "uri").strip_prefix(&house.app.origin).unwrap().to_owned();
     house.browser().get(&path).await.expect(404);
 }
+
+/// They all change the same few records.
+#[tokio::test]
+async fn many_revocations_at_once_all_count() {
+    let house = House::with("[sessions]\nper_person = 1000").await;
+    house.person("ann").await;
+    let mut apps = Vec::new();
+    for _ in 0..150 {
+        apps.push(tokens(&house, "ann", json!({})).await.expect(200).json());
+    }
+    let answers = at_once(apps.iter().map(|app| {
+        let (mut browser, body) = (house.browser(), json!({ "refresh_token": app["refresh_token"] }));
+        async move { browser.json("POST", "/api/v1/logout", &body).await }
+    }))
+    .await;
+    assert_eq!(count(&answers, 204), 150);
+    for app in &apps {
+        with(&house, &text(app, "access_token"), "/api/v1/session").await.expect(401);
+    }
+    // What the store holds, seen by a node that has just started.
+    let other = house.second().await;
+    for app in apps.iter().step_by(30) {
+        let place = claims(&house, &text(app, "access_token")).await["status"]["status_list"].clone();
+        let list = text(&place, "uri").rsplit('/').next().unwrap().parse().unwrap();
+        let index = u32::try_from(place["idx"].as_u64().unwrap()).unwrap();
+        assert_eq!(other.app.tokens.status.is_revoked_in_memory(list, index), Some(true));
+    }
+}

@@ -68,7 +68,10 @@ fn tell(claims: &Claims, show: Show) {
     });
     let scope = claims.scope().to_string();
     let allows = if scope.is_empty() { String::new() } else { format!(", and allows {scope}") };
-    let text =
-        format!("the token counts until {}; it is about {}{allows}", claims.expires().rfc3339(), claims.subject());
+    let text = format!(
+        "the token counts until {}; it is about {}{allows}",
+        claims.expires().rfc3339(),
+        claims.subject()
+    );
     show.one(&value, &text);
 }
