@@ -101,6 +101,20 @@ impl<C: FromClaims, S: Send + Sync> OptionalFromRequestParts<S> for Bearer<C> {
     }
 }
 
+impl Verifier {
+    /// Who comes with these values of the header `Authorization`: for frameworks that know neither tower nor the types of the
+    /// crate `http`. An error says with which status and headers to answer.
+    pub async fn authorize<'a>(
+        &self,
+        authorization: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Result<Arc<Claims>, BearerRejection> {
+        let refused = |problem| BearerRejection::new(problem, self.resource());
+        let token = present::in_values(authorization).map_err(refused)?;
+        let token = token.ok_or(BearerProblem::NoToken).map_err(refused)?;
+        self.verify(token).await.map_err(|denied| refused(denied.into()))
+    }
+}
+
 /// The token in the header, which must be there.
 pub(crate) fn token_in_header<'a>(
     headers: &'a HeaderMap,

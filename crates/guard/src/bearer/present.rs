@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use http::header::AUTHORIZATION;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, HeaderValue, Uri};
 use url::form_urlencoded;
 
 use super::rejection::BearerProblem;
@@ -14,12 +14,18 @@ const PARAMETER: &str = "access_token";
 
 /// The token in the one `Authorization` header (§2.1). Another scheme is none of ours, but does not stand beside it.
 pub(super) fn in_header(headers: &HeaderMap) -> Result<Option<&str>, BearerProblem> {
+    in_values(headers.get_all(AUTHORIZATION).into_iter().map(HeaderValue::as_bytes))
+}
+
+/// The same from the values of all `Authorization` headers.
+pub(super) fn in_values<'a>(
+    values: impl IntoIterator<Item = &'a [u8]>,
+) -> Result<Option<&'a str>, BearerProblem> {
     const SCHEME: &str = "bearer";
     let mut found = None;
     let mut count = 0_usize;
-    for value in headers.get_all(AUTHORIZATION) {
+    for value in values {
         count += 1;
-        let value = value.as_bytes();
         let (scheme, rest) = value.split_at_checked(SCHEME.len()).unwrap_or((value, b""));
         if scheme.eq_ignore_ascii_case(SCHEME.as_bytes()) && matches!(rest.first(), None | Some(b' ' | b'\t' | b',')) {
             found = Some(rest);
@@ -74,8 +80,6 @@ fn checked(token: &str) -> Result<&str, BearerProblem> {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     fn header(values: &[&[u8]]) -> Result<Option<String>, BearerProblem> {
@@ -88,8 +92,8 @@ mod tests {
 
     #[test]
     fn the_header_is_read_strictly() {
-        for (values, token) in [
-            ([].as_slice(), None),
+        let good: [(&[&[u8]], Option<&str>); 9] = [
+            (&[], None),
             (&[b"Bearer abc.-_~+/9=="], Some("abc.-_~+/9==")),
             (&[b"bEARER abc"], Some("abc")),
             (&[b"Bearer   abc"], Some("abc")),
@@ -98,11 +102,12 @@ mod tests {
             (&[b"Bearerabc"], None),
             (&[b"DPoP abc"], None),
             (&[b""], None),
-        ] {
+        ];
+        for (values, token) in good {
             assert_eq!(header(values), Ok(token.map(str::to_owned)), "{values:?}");
         }
-        for values in [
-            [b"Bearer abc".as_slice(), b"Bearer abc"].as_slice(),
+        let odd: [&[&[u8]]; 16] = [
+            &[b"Bearer abc", b"Bearer abc"],
             &[b"Bearer abc", b"Basic YTpi"],
             &[b"Basic YTpi", b"Bearer abc"],
             &[b"Bearer"],
@@ -118,7 +123,8 @@ mod tests {
             &[b"Bearer token=abc"],
             &[b"Bearer a\xc3\xa9"],
             &[b"Bearer a\xff"],
-        ] {
+        ];
+        for values in odd {
             assert!(matches!(header(values), Err(BearerProblem::Malformed(_))), "{values:?}");
         }
     }

@@ -147,6 +147,13 @@ impl BearerRejection {
         }
     }
 
+    /// What the answer's head says beside its status.
+    pub fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        self.write_headers(&mut headers);
+        headers
+    }
+
     /// The status of the same refusal in gRPC (`grpc-status`).
     pub fn grpc_status(&self) -> u8 {
         match self.status().as_u16() {

@@ -23,49 +23,49 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-pub const START: i64 = 1_800_000_000;
-pub const AUDIENCE: &str = "https://api.example.com";
+pub(crate) const START: i64 = 1_800_000_000;
+pub(crate) const AUDIENCE: &str = "https://api.example.com";
 /// How often the channel says that nothing happened.
 const BEAT: Duration = Duration::from_millis(20);
 
-pub struct Issuer {
-    pub url: String,
-    pub clock: Arc<HeldClock>,
-    pub house: Arc<House>,
+pub(crate) struct Issuer {
+    pub(crate) url: String,
+    pub(crate) clock: Arc<HeldClock>,
+    pub(crate) house: Arc<House>,
     server: tokio::task::JoinHandle<()>,
 }
 
 /// What the issuer's routes see.
-pub struct House {
-    pub url: String,
+pub(crate) struct House {
+    pub(crate) url: String,
     clock: Arc<HeldClock>,
-    pub keys: Mutex<Vec<Jwk>>,
+    pub(crate) keys: Mutex<Vec<Jwk>>,
     /// Answers everything with 503.
-    pub away: AtomicBool,
+    pub(crate) away: AtomicBool,
     /// Members of the metadata that differ from the usual ones.
-    pub metadata: Mutex<Value>,
-    pub cache_control: Mutex<Option<&'static str>>,
+    pub(crate) metadata: Mutex<Value>,
+    pub(crate) cache_control: Mutex<Option<&'static str>>,
     asked: Mutex<HashMap<String, usize>>,
     /// Answers 304 to those who know the newest list already, and says how often.
-    pub unchanged: Mutex<usize>,
-    pub ttl: Mutex<u64>,
+    pub(crate) unchanged: Mutex<usize>,
+    pub(crate) ttl: Mutex<u64>,
     /// Claims of status list tokens that differ from the usual ones.
-    pub list_claims: Mutex<Value>,
-    pub list_type: Mutex<&'static str>,
+    pub(crate) list_claims: Mutex<Value>,
+    pub(crate) list_type: Mutex<&'static str>,
     revoked: Mutex<BTreeMap<String, Vec<u32>>>,
     /// Everything that was told, in its order.
     log: Mutex<Vec<Value>>,
     epoch: Mutex<u32>,
     newest: watch::Sender<usize>,
     cut: watch::Sender<usize>,
-    pub heard_from: Mutex<Vec<Option<String>>>,
+    pub(crate) heard_from: Mutex<Vec<Option<String>>>,
     /// How many listen.
-    pub lines: AtomicUsize,
-    /// An event that is told once instead of the true one.
-    pub odd: Mutex<Option<(&'static str, &'static str)>>,
+    pub(crate) lines: AtomicUsize,
+    /// An event that is told once before the true one.
+    pub(crate) odd: Mutex<Option<(&'static str, &'static str)>>,
     /// How the introspection endpoint answers, by token; and with which credentials it was asked.
-    pub introspection: Mutex<HashMap<String, Value>>,
-    pub credentials: Mutex<Vec<String>>,
+    pub(crate) introspection: Mutex<HashMap<String, Value>>,
+    pub(crate) credentials: Mutex<Vec<String>>,
 }
 
 impl Drop for Issuer {
@@ -75,7 +75,7 @@ impl Drop for Issuer {
 }
 
 impl Issuer {
-    pub async fn open() -> Issuer {
+    pub(crate) async fn open() -> Issuer {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let clock = Arc::new(HeldClock::at(Moment::from_micros(START * 1_000_000)));
@@ -108,16 +108,16 @@ impl Issuer {
     }
 
     /// What a verifier of this issuer is told at least.
-    pub fn told(&self) -> VerifierBuilder {
+    pub(crate) fn told(&self) -> VerifierBuilder {
         Verifier::for_issuer(&self.url).audience(AUDIENCE).clock(self.clock.clone())
     }
 
-    pub fn list(&self, number: u32) -> String {
+    pub(crate) fn list(&self, number: u32) -> String {
         format!("{}/oauth/status/{number}", self.url)
     }
 
     /// A good access token at this place of list 1, with these claims changed; `null` takes one away.
-    pub fn token(&self, index: u32, changes: Value) -> String {
+    pub(crate) fn token(&self, index: u32, changes: Value) -> String {
         let status = json!({ "status_list": { "idx": index, "uri": self.list(1) } });
         let mut claims = self.claims();
         merge(&mut claims, json!({ "jti": format!("token {index}"), "status": status }));
@@ -125,7 +125,7 @@ impl Issuer {
         self.sign("at+jwt", &claims)
     }
 
-    pub fn claims(&self) -> Value {
+    pub(crate) fn claims(&self) -> Value {
         let now = self.clock.now();
         json!({
             "iss": self.url, "sub": "person", "aud": AUDIENCE, "client_id": "app", "scope": "read write",
@@ -135,60 +135,60 @@ impl Issuer {
     }
 
     /// Signed with the issuer's newest key.
-    pub fn sign(&self, typ: &str, claims: &Value) -> String {
+    pub(crate) fn sign(&self, typ: &str, claims: &Value) -> String {
         sign(self.house.keys.lock().last().unwrap(), typ, claims)
     }
 
     /// How often a path was asked for.
-    pub fn asked(&self, path: &str) -> usize {
+    pub(crate) fn asked(&self, path: &str) -> usize {
         self.house.asked.lock().get(path).copied().unwrap_or(0)
     }
 
-    pub fn go_away(&self, away: bool) {
+    pub(crate) fn go_away(&self, away: bool) {
         self.house.away.store(away, Ordering::SeqCst);
         self.cut();
     }
 
     /// Cuts everybody's line to the channel.
-    pub fn cut(&self) {
+    pub(crate) fn cut(&self) {
         self.house.cut.send_modify(|cuts| *cuts += 1);
     }
 
-    pub fn revoke(&self, list: u32, index: u32) {
+    pub(crate) fn revoke(&self, list: u32, index: u32) {
         let uri = self.list(list);
         self.house.revoked.lock().entry(uri.clone()).or_default().push(index);
         self.tell(json!({ "lists": { uri: [index] } }));
     }
 
     /// Cuts off all tokens of a subject that were issued at this moment or before.
-    pub fn cut_off(&self, subject: &str, at: Moment) {
+    pub(crate) fn cut_off(&self, subject: &str, at: Moment) {
         self.tell(json!({ "cuts": { SubjectTag::of(subject).to_string(): at.micros() } }));
     }
 
-    pub fn tell(&self, change: Value) {
+    pub(crate) fn tell(&self, change: Value) {
         let mut log = self.house.log.lock();
         log.push(change);
         self.house.newest.send_replace(log.len());
     }
 
     /// Forgets where listeners were: they get everything anew.
-    pub fn new_epoch(&self) {
+    pub(crate) fn new_epoch(&self) {
         *self.house.epoch.lock() += 1;
     }
 }
 
 /// A key for ES256 with this number in its id.
-pub fn key(number: u64) -> Jwk {
+pub(crate) fn key(number: u64) -> Jwk {
     let key = Jwk::generate(SignatureAlgorithm::Es256, &SeededEntropy::new(number)).unwrap();
     key.with_kid(format!("key {number}"))
 }
 
-pub fn sign(key: &Jwk, typ: &str, claims: &Value) -> String {
+pub(crate) fn sign(key: &Jwk, typ: &str, claims: &Value) -> String {
     let key = SigningKey::new(key, SignatureAlgorithm::Es256).unwrap();
     Signer::new(key, typ).sign_claims(claims).unwrap()
 }
 
-pub fn merge(into: &mut Value, changes: Value) {
+pub(crate) fn merge(into: &mut Value, changes: Value) {
     let (Some(members), Value::Object(changes)) = (into.as_object_mut(), changes) else { return };
     for (name, value) in changes {
         if value.is_null() { members.remove(&name) } else { members.insert(name, value) };
@@ -196,7 +196,7 @@ pub fn merge(into: &mut Value, changes: Value) {
 }
 
 /// Asks until the answer is as wanted: what travels takes a moment.
-pub async fn until(
+pub(crate) async fn until(
     verifier: &Verifier,
     token: &str,
     wanted: impl Fn(&Result<Arc<Claims>, Denied>) -> bool,
@@ -314,11 +314,9 @@ impl Line {
         self.newest.borrow_and_update();
         let (name, data, now) = news(&self.house, self.heard);
         self.heard = Some(now);
-        let told = match self.house.odd.lock().take() {
-            Some((name, data)) => format!("event: {name}\ndata: {data}"),
-            None => format!("event: {name}\ndata: {data}"),
-        };
-        Some(format!(": x\nid: {}-{now}\n{told}\n\n", self.epoch))
+        let odd = self.house.odd.lock().take();
+        let odd = odd.map(|(name, data)| format!("event: {name}\ndata: {data}\n\n")).unwrap_or_default();
+        Some(format!("{odd}: x\nid: {}-{now}\nevent: {name}\ndata: {data}\n\n", self.epoch))
     }
 }
 
