@@ -25,6 +25,31 @@ pub(crate) struct House {
     directory: tempfile::TempDir,
 }
 
+/// What apps are wanted.
+pub(crate) struct Apps<'a> {
+    pub(crate) grants: usize,
+    pub(crate) audience: &'a str,
+    /// So many of them with an access token,
+    pub(crate) tokens: usize,
+    /// and so many others with the id of their session.
+    pub(crate) ids: usize,
+}
+
+/// Apps that are there now.
+#[derive(Deserialize)]
+pub(crate) struct FilledApps {
+    grants: usize,
+    pub(crate) tokens: Vec<FilledApp>,
+    pub(crate) sessions: Vec<String>,
+}
+
+/// One app, as it would have signed in.
+#[derive(Clone, Deserialize)]
+pub(crate) struct FilledApp {
+    pub(crate) session: String,
+    pub(crate) access_token: String,
+}
+
 /// A server that has answered `/readyz` with 200.
 pub(crate) struct Served {
     pub(crate) running: Running,
@@ -45,6 +70,10 @@ impl House {
 
     pub(crate) fn add_user(&self, name: &str) -> Result<()> {
         self.run(&["user", "add", name, "--password-stdin"], PASSWORD).map(drop)
+    }
+
+    pub(crate) fn add_admin(&self, name: &str) -> Result<()> {
+        self.run(&["user", "add", name, "--admin", "--password-stdin"], PASSWORD).map(drop)
     }
 
     /// Writes that many sessions straight into the store; returns the cookie values of some of them.
@@ -68,6 +97,25 @@ impl House {
         Ok(filled.cookies.iter().map(bare).collect())
     }
 
+    /// Writes that many apps straight into the store, each with a session, a grant and a place in the status lists.
+    pub(crate) fn fill_apps(&self, wanted: &Apps<'_>) -> Result<FilledApps> {
+        let [grants, tokens, ids] = [wanted.grants, wanted.tokens, wanted.ids].map(|count| count.to_string());
+        let arguments = [
+            ["--grants", &grants],
+            ["--user", USER],
+            ["--audience", wanted.audience],
+            ["--tokens", &tokens],
+            ["--ids", &ids],
+        ];
+        let output = self.run(&[&["bench-fill"], arguments.as_flattened()].concat(), "")?;
+        let filled: FilledApps = serde_json::from_str(output.trim()).context("the answer of bench-fill")?;
+        let told = (filled.grants, filled.tokens.len(), filled.sessions.len());
+        if told != (wanted.grants, wanted.tokens, wanted.ids) {
+            bail!("bench-fill made apps, tokens and sessions: {told:?}");
+        }
+        Ok(filled)
+    }
+
     /// Size of the data directory's files in bytes.
     pub(crate) fn stored_bytes(&self) -> Result<u64> {
         let files = fs::read_dir(self.data())?.map(|entry| Ok(entry?.metadata()?.len()));
@@ -76,7 +124,11 @@ impl House {
 
     /// Starts the server on a free port, on this core only when one is named, and waits until it is ready.
     pub(crate) fn serve(&self, core: Option<usize>) -> Result<Served> {
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        self.serve_at(free_address()?, core)
+    }
+
+    /// The same at this address.
+    pub(crate) fn serve_at(&self, address: SocketAddr, core: Option<usize>) -> Result<Served> {
         let log_path = self.directory.path().join("log");
         let log = File::create(&log_path)?;
         let mut command = self.command(core);
@@ -132,6 +184,22 @@ impl Served {
         wire::ask_once(self.address, &request, ANSWER_PATIENCE)
     }
 
+    /// One request with an empty body or one of JSON.
+    pub(crate) fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(String, String)],
+        body: &str,
+    ) -> Result<Kept> {
+        let mut headers = headers.to_vec();
+        if !body.is_empty() || method != "GET" {
+            headers.push(("Content-Type".to_owned(), "application/json".to_owned()));
+        }
+        let request = wire::request(method, path, &self.address.to_string(), &headers, body);
+        wire::ask_once(self.address, &request, ANSWER_PATIENCE)
+    }
+
     /// Signs in and returns the value of the session cookie.
     pub(crate) fn sign_in(&self, name: &str) -> Result<String> {
         let answer = wire::ask_once(self.address, &sign_in_request(self.address, name), ANSWER_PATIENCE)?;
@@ -149,6 +217,11 @@ pub(crate) fn sign_in_request(address: SocketAddr, name: &str) -> Vec<u8> {
     let headers = [("Content-Type".to_owned(), "application/json".to_owned())];
     let body = serde_json::json!({ "username": name, "password": PASSWORD }).to_string();
     wire::request("POST", "/api/v1/login", &address.to_string(), &headers, &body)
+}
+
+/// An address of this machine at which nobody listens.
+pub(crate) fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
 fn last_lines(log: &Path) -> String {

@@ -12,8 +12,11 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::task::LocalSet;
+use tokio::task::{JoinHandle, LocalSet};
 
+use crate::chain::{Chain, Requests, Turns};
+pub(crate) use crate::expected::Expected;
+use crate::expected::Verdict;
 use crate::histogram::Histogram;
 use crate::process;
 use crate::wire::{self, Answer, Malformed};
@@ -29,21 +32,10 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Clone)]
 pub(crate) struct Work {
     pub(crate) address: SocketAddr,
-    /// Sent in turn, whichever connection is free.
-    pub(crate) requests: Rc<Vec<Vec<u8>>>,
+    pub(crate) requests: Requests,
     pub(crate) expected: Rc<Expected>,
     /// The server's process, for its processor time.
     pub(crate) process: Option<u32>,
-}
-
-#[derive(Default)]
-pub(crate) struct Expected {
-    pub(crate) status: u16,
-    /// This status means "later": the request is sent again after what `Retry-After` says, and counted apart.
-    pub(crate) busy: Option<u16>,
-    pub(crate) empty_body: bool,
-    pub(crate) body_contains: Option<String>,
-    pub(crate) headers: Vec<(String, String)>,
 }
 
 #[derive(Clone, Copy)]
@@ -103,18 +95,39 @@ pub(crate) fn run(work: &Work, window: Window) -> Result<Sample> {
     LocalSet::new().block_on(&runtime, measure(work, window))
 }
 
+/// Sends each request once, over so many connections, and measures until the last is answered.
+pub(crate) fn run_through(work: &Work, connections: usize) -> Result<Sample> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    LocalSet::new().block_on(&runtime, async {
+        let turns = Turns::once(work.requests.count());
+        let shared = Rc::new(Shared { turns, ..Shared::default() });
+        let before = Cpu::read(work)?;
+        let started = Instant::now();
+        for connection in start(work, connections, &shared) {
+            connection.await.context("a connection panicked")?;
+        }
+        let seconds = started.elapsed().as_secs_f64();
+        let used = Cpu::read(work)?.since(&before);
+        let mut sample = std::mem::take(&mut *shared.tally.borrow_mut());
+        sample.conclude(seconds, used.server, Some(used.load));
+        Ok(sample)
+    })
+}
+
+fn start(work: &Work, connections: usize, shared: &Rc<Shared>) -> Vec<JoinHandle<()>> {
+    (0..connections).map(|_| tokio::task::spawn_local(keep_asking(work.clone(), Rc::clone(shared)))).collect()
+}
+
 #[derive(Default)]
 struct Shared {
-    next: Cell<usize>,
+    turns: Turns,
     stopped: Cell<bool>,
     tally: RefCell<Sample>,
 }
 
 async fn measure(work: &Work, window: Window) -> Result<Sample> {
     let shared = Rc::new(Shared::default());
-    let connections: Vec<_> = (0..window.connections)
-        .map(|_| tokio::task::spawn_local(keep_asking(work.clone(), Rc::clone(&shared))))
-        .collect();
+    let connections = start(work, window.connections, &shared);
     tokio::time::sleep(window.warm_up).await;
     // What went wrong while warming up stays in the result.
     let errors = std::mem::take(&mut shared.tally.borrow_mut().errors);
@@ -166,39 +179,56 @@ impl Cpu {
 
 /// One connection after the other until the window is over or too much has gone wrong.
 async fn keep_asking(work: Work, shared: Rc<Shared>) {
+    let mut chain = work.requests.take_chain();
     while !shared.stopped.get() {
-        match use_connection(&work, &shared).await {
+        match use_connection(&work, chain.as_mut(), &shared).await {
+            Ok(()) if shared.stopped.get() => {}
             Ok(()) => shared.tally.borrow_mut().reconnects += 1,
             Err(error) => {
                 let mut tally = shared.tally.borrow_mut();
                 *tally.errors.entry(error).or_default() += 1;
                 if tally.error_count() >= ERRORS_ENOUGH {
-                    return;
+                    break;
                 }
             }
         }
         // A server that is gone must not keep this thread from seeing the end of the window.
         tokio::task::yield_now().await;
     }
+    if let Some(chain) = chain {
+        work.requests.give_back(chain);
+    }
 }
 
 /// Sends requests on one connection until the window is over or the server announces that it closes it.
-async fn use_connection(work: &Work, shared: &Shared) -> Result<(), String> {
+async fn use_connection(work: &Work, mut chain: Option<&mut Chain>, shared: &Shared) -> Result<(), String> {
     let mut stream =
         TcpStream::connect(work.address).await.map_err(|error| format!("connecting: {error}"))?;
     stream.set_nodelay(true).map_err(|error| error.to_string())?;
     let mut bytes = Vec::with_capacity(16 * 1024);
     let mut count = 0_u64;
     while !shared.stopped.get() {
-        let turn = shared.next.get();
-        shared.next.set(turn.wrapping_add(1));
-        let request = work.requests.get(turn % work.requests.len().max(1)).ok_or("nothing to send")?;
+        let in_turn = if chain.is_none() { work.requests.next(&shared.turns) } else { None };
+        if in_turn.is_none() && shared.turns.ends() {
+            shared.stopped.set(true);
+            return Ok(());
+        }
         let started = Instant::now();
         let closes = loop {
+            let (request, found) = match (in_turn, chain.as_deref_mut().map(Chain::parts)) {
+                (_, Some((request, found))) => (request, Some(found)),
+                (Some(request), None) => (request, None),
+                (None, None) => return Err("nothing to send".to_owned()),
+            };
             let in_full = count.is_multiple_of(SAMPLE_EVERY);
-            match exchange(&mut stream, request, &mut bytes, |answer| work.expected.judge(answer, in_full))
-                .await?
-            {
+            let judge = |answer: &Answer<'_>| {
+                let verdict = work.expected.judge(answer, in_full)?;
+                match (&verdict, found) {
+                    (Verdict::Right { .. }, Some(found)) => found.look(&answer.body).map(|()| verdict),
+                    _ => Ok(verdict),
+                }
+            };
+            match exchange(&mut stream, request, &mut bytes, judge).await? {
                 Verdict::Right { closes } => break closes,
                 Verdict::Later { pause, closes } => {
                     shared.tally.borrow_mut().deferred += 1;
@@ -209,6 +239,9 @@ async fn use_connection(work: &Work, shared: &Shared) -> Result<(), String> {
                 }
             }
         };
+        if let Some(chain) = chain.as_deref_mut() {
+            chain.go_on();
+        }
         count += 1;
         let mut tally = shared.tally.borrow_mut();
         tally.answers += 1;
@@ -241,89 +274,9 @@ async fn exchange<T>(
     }
 }
 
-enum Verdict {
-    Right { closes: bool },
-    Later { pause: Duration, closes: bool },
-}
-
-fn retry_after(answer: &Answer<'_>) -> Result<Duration, String> {
-    let seconds = answer.header("retry-after").next().and_then(|value| value.parse().ok());
-    seconds.map(Duration::from_secs).ok_or_else(|| format!("status {} without Retry-After", answer.status))
-}
-
-impl Expected {
-    fn judge(&self, answer: &Answer<'_>, in_full: bool) -> Result<Verdict, String> {
-        if self.busy == Some(answer.status) {
-            return Ok(Verdict::Later { pause: retry_after(answer)?, closes: answer.closes });
-        }
-        self.check(answer, in_full)?;
-        Ok(Verdict::Right { closes: answer.closes })
-    }
-
-    /// The status of every answer; headers and body too when `in_full`.
-    fn check(&self, answer: &Answer<'_>, in_full: bool) -> Result<(), String> {
-        if answer.status != self.status {
-            return Err(format!("status {} instead of {}", answer.status, self.status));
-        }
-        if self.empty_body && !answer.body.is_empty() {
-            return Err("a body where none may be".to_owned());
-        }
-        if !in_full {
-            return Ok(());
-        }
-        for (name, value) in &self.headers {
-            if !answer.header(name).any(|found| found == value) {
-                return Err(format!("header {name} is not {value:?}"));
-            }
-        }
-        let Some(text) = &self.body_contains else { return Ok(()) };
-        let body = String::from_utf8_lossy(&answer.body);
-        if body.contains(text) { Ok(()) } else { Err(format!("the body does not contain {text:?}")) }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn expected() -> Expected {
-        Expected {
-            status: 200,
-            busy: Some(503),
-            body_contains: Some("ann".to_owned()),
-            headers: vec![("Remote-User".to_owned(), "ann".to_owned())],
-            ..Expected::default()
-        }
-    }
-
-    fn judge(expected: &Expected, text: &str) -> Result<Verdict, String> {
-        expected.judge(&wire::parse(text.as_bytes(), true).unwrap().unwrap(), true)
-    }
-
-    #[test]
-    fn a_right_answer_is_right_and_every_difference_is_named() {
-        let right = "HTTP/1.1 200 OK\r\nremote-user: ann\r\ncontent-length: 3\r\n\r\nann";
-        assert!(matches!(judge(&expected(), right), Ok(Verdict::Right { closes: false })));
-        for (from, to, named) in [
-            ("200", "401", "status 401 instead of 200"),
-            ("remote-user: ann", "remote-user: eve", "remote-user"),
-            ("\r\nann", "\r\neve", "body"),
-        ] {
-            let error = judge(&expected(), &right.replace(from, to)).err().unwrap().to_lowercase();
-            assert!(error.contains(named), "{error}");
-        }
-        let silent = Expected { empty_body: true, ..expected() };
-        assert!(judge(&silent, right).is_err());
-    }
-
-    #[test]
-    fn busy_is_later_only_when_it_says_when() {
-        let busy = "HTTP/1.1 503 Busy\r\nretry-after: 2\r\ncontent-length: 0\r\n\r\n";
-        let Ok(Verdict::Later { pause, closes }) = judge(&expected(), busy) else { panic!("not later") };
-        assert_eq!((pause, closes), (Duration::from_secs(2), false));
-        assert!(judge(&expected(), &busy.replace("retry-after", "x")).is_err());
-        assert!(judge(&Expected { busy: None, ..expected() }, busy).is_err());
-    }
 
     /// A server that answers everything with `answer` and closes the connection after `each` answers.
     fn serve(answer: &'static str, each: usize) -> SocketAddr {
@@ -351,7 +304,7 @@ mod tests {
     fn run_against(address: SocketAddr) -> Sample {
         let work = Work {
             address,
-            requests: Rc::new(vec![wire::request("GET", "/", "h", &[], "")]),
+            requests: Requests::in_turn(vec![wire::request("GET", "/", "h", &[], "")]),
             expected: Rc::new(Expected { status: 200, ..Expected::default() }),
             process: Some(std::process::id()),
         };
@@ -366,6 +319,30 @@ mod tests {
         assert_eq!(sample.latency.total(), sample.answers);
         assert!(sample.p50 <= sample.p99 && sample.p99 <= sample.longest);
         assert!(sample.server_cpu.is_some() && sample.reconnects == 0);
+    }
+
+    #[test]
+    fn each_request_is_sent_once() {
+        let address = serve("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", usize::MAX);
+        let requests = (0..50).map(|n| wire::request("GET", &format!("/{n}"), "h", &[], "")).collect();
+        let expected = Rc::new(Expected { status: 200, ..Expected::default() });
+        let work = Work { address, requests: Requests::in_turn(requests), expected, process: None };
+        let sample = run_through(&work, 3).unwrap();
+        assert_eq!((sample.answers, sample.errors.len()), (50, 0));
+    }
+
+    #[test]
+    fn a_chain_goes_on_from_window_to_window() {
+        let body = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nnext=b";
+        let chain = Chain::new(wire::request("GET", "/a", "h", &[], ""), "a", "next=").unwrap();
+        let requests = Requests::chained(vec![chain]);
+        let expected = Rc::new(Expected { status: 200, ..Expected::default() });
+        let work = Work { address: serve(body, usize::MAX), requests, expected, process: None };
+        let time = Duration::from_millis(50);
+        let sample = run(&work, Window { connections: 1, warm_up: time, measured: time }).unwrap();
+        assert!(sample.answers > 0 && sample.errors.is_empty(), "{:?}", sample.errors);
+        let mut chain = work.requests.take_chain().unwrap();
+        assert!(chain.parts().0.starts_with(b"GET /b "));
     }
 
     #[test]

@@ -4,7 +4,9 @@
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the real clock")]
 
+mod chain;
 mod chart;
+mod expected;
 mod histogram;
 mod house;
 mod limits;
@@ -13,6 +15,7 @@ mod process;
 mod report;
 mod scenario;
 mod series;
+mod solo;
 mod wire;
 
 use std::path::PathBuf;
@@ -22,7 +25,7 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
 use crate::process::Cores;
-use crate::scenario::{Run, foreign, generator, session_check, sign_in, sweep};
+use crate::scenario::{Run, foreign, generator, revocation, session_check, sign_in, sweep, tokens};
 
 // The limits are served with the allocator the product uses.
 #[global_allocator]
@@ -54,6 +57,16 @@ enum Name {
         #[command(flatten)]
         common: Common,
     },
+    /// Minting and verifying beside the bare cryptographic library; refreshing and bearer checks over HTTP beside bare axum
+    Tokens {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// How soon a revocation reaches every verifier, and what a million revocable tokens cost
+    Revocation {
+        #[command(flatten)]
+        common: Common,
+    },
     /// This load generator beside wrk, against bare hyper: shows that the generator is not what is measured
     Generator {
         #[command(flatten)]
@@ -63,6 +76,11 @@ enum Name {
     LimitHyper,
     #[command(hide = true)]
     LimitAxum,
+    #[command(hide = true)]
+    RevocationVerifier {
+        #[command(flatten)]
+        options: revocation::verifier::Options,
+    },
 }
 
 #[derive(Args)]
@@ -110,8 +128,11 @@ fn run(name: Name) -> Result<()> {
         // Hashing is what is measured, and both sides may use every core for it.
         Name::SignIn { common } => sign_in::run(&common.run(Cores::all()?)),
         Name::Sweep { common } => sweep::run(&common.run(Cores::pin_load()?)),
+        Name::Tokens { common } => tokens::run(&common.run(Cores::pin_load()?)),
+        Name::Revocation { common } => revocation::run(&common.run(Cores::pin_load()?)),
         Name::Generator { common } => generator::run(&common.run(Cores::pin_load()?)),
         Name::LimitHyper => limits::serve_hyper(),
         Name::LimitAxum => limits::serve_axum(),
+        Name::RevocationVerifier { options } => revocation::verifier::run(&options),
     }
 }

@@ -129,6 +129,16 @@ pub(crate) fn cpu_seconds(process: u32) -> Result<f64> {
     Ok(ticks as f64 / ticks_per_second())
 }
 
+/// Processor time the calling thread has used, in seconds: the scheduler's own account, where the kernel keeps one. It is
+/// exact to one tick of the scheduler, a few milliseconds.
+pub(crate) fn thread_cpu_seconds() -> Result<f64> {
+    let Ok(text) = fs::read_to_string("/proc/thread-self/schedstat") else {
+        return cpu_seconds(std::process::id());
+    };
+    let nanoseconds: Option<f64> = text.split_ascii_whitespace().next().and_then(|field| field.parse().ok());
+    Ok(nanoseconds.context("unexpected /proc/thread-self/schedstat")? / 1e9)
+}
+
 /// The same of all children of this process that have ended and were waited for.
 pub(crate) fn ended_children_cpu_seconds() -> Result<f64> {
     let stat = fs::read_to_string("/proc/self/stat").context("reading /proc/self/stat")?;
@@ -295,6 +305,7 @@ mod tests {
         let memory = memory(std::process::id()).unwrap();
         assert!(memory.now > 0 && memory.peak >= memory.now);
         assert!(cpu_seconds(std::process::id()).unwrap() >= 0.0);
+        assert!(thread_cpu_seconds().unwrap() >= 0.0);
         assert!(Cores::all().unwrap().count() >= 1);
     }
 

@@ -104,6 +104,20 @@ impl Table {
         }
         table
     }
+
+    /// One row a series of what one process did by itself.
+    pub(crate) fn of_rates(title: &str, series: &[Series]) -> Self {
+        let mut table = Self::new(title, &["measured", "per second", "per CPU-second", "of a core"]);
+        for one in series {
+            table.row([
+                one.label.clone(),
+                one.per_second().map_or_else(none, counts),
+                one.per_cpu_second().map_or_else(none, counts),
+                one.server_share().map_or_else(none, percent),
+            ]);
+        }
+        table
+    }
 }
 
 impl Report {

@@ -2,9 +2,9 @@
 #![no_main]
 
 use gateward_guard::RootKey;
+use gateward_kernel::handle::{HandleKey, TEXT_LENGTH};
 use gateward_kernel::id::SessionId;
 use gateward_kernel::secret::Secret;
-use gateward_kernel::handle::{HandleKey, TEXT_LENGTH};
 use gateward_kernel::session::Handle;
 use libfuzzer_sys::fuzz_target;
 

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use super::{CONNECTIONS, Limit, Run, header};
+use crate::chain::Requests;
 use crate::chart::{Bar, Chart};
 use crate::load::{Expected, Work};
 use crate::process::Machine;
@@ -72,7 +73,7 @@ fn work(options: &Options, place: &Place) -> Result<Work> {
     };
     Ok(Work {
         address: place.address,
-        requests: Rc::new(requests),
+        requests: Requests::in_turn(requests),
         expected: Rc::new(Expected { status: options.expect, ..Expected::default() }),
         process: options.pid,
     })
@@ -141,6 +142,7 @@ fn report(run: &Run, series: Vec<Series>) -> Report {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chain::Turns;
 
     #[test]
     fn addresses_are_taken_apart() {
@@ -168,12 +170,14 @@ mod tests {
             pid: None,
         };
         let made = work(&options, &place).unwrap();
-        let second = String::from_utf8(made.requests[1].clone()).unwrap();
+        let turns = Turns::default();
+        made.requests.next(&turns).unwrap();
+        let second = String::from_utf8(made.requests.next(&turns).unwrap().to_vec()).unwrap();
         assert_eq!(
             second,
             "GET /me HTTP/1.1\r\nHost: 127.0.0.1:8081\r\nAccept: text/plain\r\nCookie: s=2\r\n\r\n"
         );
-        assert_eq!((made.requests.len(), made.expected.status), (2, 204));
+        assert_eq!((made.requests.count(), made.expected.status), (2, 204));
         options.headers = vec!["Accept".to_owned()];
         assert!(work(&options, &place).is_err());
     }

@@ -2,9 +2,11 @@
 
 pub(crate) mod foreign;
 pub(crate) mod generator;
+pub(crate) mod revocation;
 pub(crate) mod session_check;
 pub(crate) mod sign_in;
 pub(crate) mod sweep;
+pub(crate) mod tokens;
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -15,6 +17,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use crate::chain::Requests;
 use crate::load::{self, Expected, Window, Work};
 use crate::process::{self, Cores, Running};
 use crate::report::{self, Report};
@@ -132,7 +135,7 @@ impl Limit {
             Expected { status: 200, body_contains: Some("hello".to_owned()), ..Expected::default() };
         Work {
             address: self.address,
-            requests: Rc::new(vec![request]),
+            requests: Requests::in_turn(vec![request]),
             expected: Rc::new(expected),
             process: Some(self.process()),
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 use super::{CONNECTIONS, Limit, Run, header};
+use crate::chain::Requests;
 use crate::chart::{Bar, Chart};
 use crate::house::{House, Served, USER};
 use crate::load::{Expected, Sample, Work};
@@ -128,7 +129,7 @@ fn work(
     let requests = headers.map(|headers| wire::request("GET", path, &authority, &headers, "")).collect();
     Work {
         address: served.address,
-        requests: Rc::new(requests),
+        requests: Requests::in_turn(requests),
         expected: Rc::new(expected),
         process: Some(served.running.id()),
     }

@@ -10,6 +10,7 @@ use anyhow::{Result, anyhow, bail};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 
 use super::Run;
+use crate::chain::Requests;
 use crate::chart::{Bar, Chart};
 use crate::histogram::Histogram;
 use crate::house::{House, PASSWORD, USER, sign_in_request};
@@ -36,7 +37,7 @@ pub(crate) fn run(run: &Run) -> Result<()> {
     let requests = names.iter().map(|name| sign_in_request(served.address, name)).collect();
     let work = Work {
         address: served.address,
-        requests: Rc::new(requests),
+        requests: Requests::in_turn(requests),
         expected: Rc::new(Expected {
             status: 200,
             busy: Some(503),

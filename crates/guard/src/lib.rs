@@ -1,4 +1,4 @@
-//! The door of Gateward: cookie sessions for any axum application, over any store.
+//! The door of Gateward: cookie sessions for any axum application, over any store, and access tokens for every service.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -27,6 +27,9 @@
 //! * [`Doorway`] puts it behind cookies as a tower layer; [`SignedIn`], [`MaybeSignedIn`], [`Fresh`] and [`Door`] are
 //!   the extractors.
 //! * [`SealedCookies`] signs or encrypts small values of the application itself.
+//! * [`verify::Verifier`] checks access tokens without asking anybody each time, and notices when they are revoked;
+//!   [`bearer`] has the extractors and the tower layers for it, [`blocking`] the same without async, [`command`] accepts
+//!   one-time commands.
 //! * [`csrf`] and [`forwarded`] are the checks every application behind a proxy needs.
 
 pub mod ambient;

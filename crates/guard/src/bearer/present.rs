@@ -27,7 +27,9 @@ pub(super) fn in_values<'a>(
     for value in values {
         count += 1;
         let (scheme, rest) = value.split_at_checked(SCHEME.len()).unwrap_or((value, b""));
-        if scheme.eq_ignore_ascii_case(SCHEME.as_bytes()) && matches!(rest.first(), None | Some(b' ' | b'\t' | b',')) {
+        if scheme.eq_ignore_ascii_case(SCHEME.as_bytes())
+            && matches!(rest.first(), None | Some(b' ' | b'\t' | b','))
+        {
             found = Some(rest);
         }
     }

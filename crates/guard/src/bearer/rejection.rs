@@ -116,7 +116,8 @@ impl BearerRejection {
             _ => return None,
         };
         if let Some(code) = code {
-            let _infallible = write!(text, ", error=\"{code}\", error_description=\"{}\"", quoted(&self.to_string()));
+            let _infallible =
+                write!(text, ", error=\"{code}\", error_description=\"{}\"", quoted(&self.to_string()));
         }
         match &self.problem {
             BearerProblem::InsufficientScope(scope) => {

@@ -41,7 +41,8 @@ impl Claims {
         resource: Arc<Resource>,
     ) -> Result<Self, BadClaims> {
         let client = claims.text("client_id")?.map(str::to_owned);
-        let scope = claims.text("scope")?.unwrap_or_default().parse().map_err(|_| BadClaims::Type("scope"))?;
+        let scope =
+            claims.text("scope")?.unwrap_or_default().parse().map_err(|_| BadClaims::Type("scope"))?;
         let issued = match claims.others.get("gateward_iat") {
             None => claims.issued_at.unwrap_or(Moment::DAWN),
             Some(micros) => Moment::from_micros(micros.as_i64().ok_or(BadClaims::Type("gateward_iat"))?),

@@ -180,7 +180,8 @@ impl Client {
 
     async fn whole(&self, request: Request<Full<Bytes>>) -> Result<Answer, FetchError> {
         let work = async {
-            let (parts, body) = self.inner.request(request).await.map_err(|error| failed(&error))?.into_parts();
+            let (parts, body) =
+                self.inner.request(request).await.map_err(|error| failed(&error))?.into_parts();
             let body = Limited::new(body, LARGEST).collect().await.map_err(|_| FetchError::Body)?;
             Ok(Answer { status: parts.status, headers: parts.headers, body: body.to_bytes() })
         };

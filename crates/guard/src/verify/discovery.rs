@@ -94,8 +94,9 @@ impl Discovery {
             if document.issuer != self.issuer {
                 return Err(FetchError::Malformed("the metadata are those of another issuer"));
             }
-            let url =
-                |text: String| Url::parse(&text).map_err(|_| FetchError::Malformed("an address in the metadata"));
+            let url = |text: String| {
+                Url::parse(&text).map_err(|_| FetchError::Malformed("an address in the metadata"))
+            };
             let metadata = Metadata {
                 keys: url(document.jwks_uri)?,
                 introspection: document.introspection_endpoint.map(url).transpose()?,

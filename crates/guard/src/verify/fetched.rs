@@ -13,8 +13,8 @@ use parking_lot::RwLock;
 use tokio::sync::Mutex;
 
 use super::age;
-use super::discovery::{Discovery, KEPT};
 use super::client::{Client, FetchError, lifetime};
+use super::discovery::{Discovery, KEPT};
 
 /// Keys nobody knows cause at most one fetch in this time, however many tokens name them.
 const WINDOW: Duration = Duration::from_secs(60);

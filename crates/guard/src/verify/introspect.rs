@@ -11,8 +11,8 @@ use url::Url;
 use url::form_urlencoded::{Serializer, byte_serialize};
 use zeroize::Zeroizing;
 
-use super::discovery::Discovery;
 use super::client::{Client, FetchError};
+use super::discovery::Discovery;
 use super::{Denied, Outage};
 
 pub(crate) struct Introspector {

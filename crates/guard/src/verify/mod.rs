@@ -57,8 +57,8 @@ use gateward_kernel::status::SubjectTag;
 use gateward_kernel::time::{Clock, Moment};
 use keys::Keys;
 use seen::{Seen, SeenTokens};
-pub use status::{Stale, StatusPolicy};
 use status::{Place, Status};
+pub use status::{Stale, StatusPolicy};
 
 use crate::bearer::Resource;
 
@@ -137,6 +137,9 @@ impl Verifier {
     /// The same from memory alone, without waiting and without an allocation; `None` when memory cannot tell.
     pub fn verify_cached(&self, token: &str) -> Option<Result<Arc<Claims>, Denied>> {
         let inner = &*self.inner;
+        if token.len() > Limits::default().token {
+            return None;
+        }
         let now = inner.clock.now();
         let key = Digest::of(token.as_bytes());
         let seen = inner.seen.get(&key)?;
@@ -346,4 +349,19 @@ impl Source {
 pub(crate) fn age(now: Moment, had: Moment) -> Duration {
     const TOLERANCE: Duration = Duration::from_secs(1);
     if had > now + TOLERANCE { Duration::MAX } else { now.since(had) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_had_in_the_future_is_as_old_as_can_be() {
+        let at = |seconds: i64| Moment::from_micros(seconds * 1_000_000);
+        assert_eq!(age(at(15), at(10)), Duration::from_secs(5));
+        assert_eq!(age(at(10), at(10)), Duration::ZERO);
+        assert_eq!(age(at(10), at(11)), Duration::ZERO, "threads read the clock in any order");
+        assert_eq!(age(at(10), at(11).next()), Duration::MAX);
+        assert_eq!(age(at(10), Moment::DAWN), Duration::from_micros(i64::MAX.unsigned_abs()));
+    }
 }

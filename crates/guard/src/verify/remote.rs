@@ -6,11 +6,11 @@ use std::time::Duration;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::builder::{BuildError, VerifierBuilder};
 use super::Source;
+use super::builder::{BuildError, VerifierBuilder};
+use super::client::{Client, host_of, is_safe};
 use super::discovery::Discovery;
 use super::fetched::FetchedKeys;
-use super::client::{Client, host_of, is_safe};
 use super::introspect::Introspector;
 use super::keys::Keys;
 use super::status::{Knowledge, Line, Listening, Poll, Stale, Status, StatusPolicy, Terms};
@@ -80,8 +80,7 @@ impl VerifierBuilder {
         };
         let address = self.address()?;
         let client = Arc::new(self.client(&address)?);
-        let discovery =
-            Discovery::new(client.clone(), self.issuer.clone(), address, self.clock.clone());
+        let discovery = Discovery::new(client.clone(), self.issuer.clone(), address, self.clock.clone());
         let discovery = Arc::new(discovery);
         let keys = fixed.unwrap_or_else(|| {
             let algorithms = self.algorithms.clone();
@@ -151,7 +150,8 @@ impl Introspection {
         client: Arc<Client>,
         discovery: Arc<Discovery>,
     ) -> Result<Introspector, BuildError> {
-        let problem = || BuildError::Remote("the introspection endpoint or its credentials cannot be used".into());
+        let problem =
+            || BuildError::Remote("the introspection endpoint or its credentials cannot be used".into());
         let endpoint = self.endpoint.as_deref().map(Url::parse).transpose().map_err(|_| problem())?;
         let credentials = (self.client.as_str(), self.secret.as_str());
         Introspector::new(client, discovery, endpoint, credentials, self.kept).ok_or_else(problem)

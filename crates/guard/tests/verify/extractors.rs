@@ -58,9 +58,12 @@ fn routes() -> Router {
         .route("/recent", post(|_: Scoped<Recent>| async {}))
         .route("/delete", post(delete))
         .route("/tenant", get(|Bearer(Tenant(name)): Bearer<Tenant>| async move { name }))
-        .route("/any", get(|who: Option<Bearer>| async move {
-            who.map_or("nobody".to_owned(), |Bearer(who)| who.subject().to_owned())
-        }))
+        .route(
+            "/any",
+            get(|who: Option<Bearer>| async move {
+                who.map_or("nobody".to_owned(), |Bearer(who)| who.subject().to_owned())
+            }),
+        )
 }
 
 fn app(verifier: &Verifier) -> Router {

@@ -22,7 +22,14 @@ fn routes() -> Router {
     Router::new().route("/", any(echo))
 }
 
-async fn send(app: &Router, method: &str, uri: &str, kind: &str, header: Option<&str>, body: &str) -> Response<Body> {
+async fn send(
+    app: &Router,
+    method: &str,
+    uri: &str,
+    kind: &str,
+    header: Option<&str>,
+    body: &str,
+) -> Response<Body> {
     let mut request = Request::builder().method(method).uri(uri).header(CONTENT_TYPE, kind);
     if let Some(token) = header {
         request = request.header(AUTHORIZATION, format!("Bearer {token}"));
@@ -44,7 +51,9 @@ async fn a_form_carries_a_token_where_it_is_switched_on() {
     let off = routes().layer(verifier.layer());
     assert_eq!(send(&off, "POST", "/", FORM, None, &body).await.status(), StatusCode::UNAUTHORIZED);
     let on = routes().layer(verifier.layer().form());
-    for kind in [FORM, "application/x-www-form-urlencoded; charset=utf-8", "Application/X-WWW-Form-Urlencoded"] {
+    for kind in
+        [FORM, "application/x-www-form-urlencoded; charset=utf-8", "Application/X-WWW-Form-Urlencoded"]
+    {
         let response = send(&on, "POST", "/", kind, None, &body).await;
         assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
         assert_eq!(text(response).await, "person 9 a=1&b=%20", "the token ends here");
@@ -77,7 +86,10 @@ async fn two_ways_at_once_are_refused() {
         let response = send(&app, "POST", uri, FORM, header, &body).await;
         assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{uri} {header:?} {body}");
     }
-    assert_eq!(send(&app, "POST", "/", FORM, None, "access_token=a.b.c").await.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        send(&app, "POST", "/", FORM, None, "access_token=a.b.c").await.status(),
+        StatusCode::UNAUTHORIZED
+    );
 }
 
 #[tokio::test]

@@ -191,7 +191,11 @@ pub(crate) fn sign(key: &Jwk, typ: &str, claims: &Value) -> String {
 pub(crate) fn merge(into: &mut Value, changes: Value) {
     let (Some(members), Value::Object(changes)) = (into.as_object_mut(), changes) else { return };
     for (name, value) in changes {
-        if value.is_null() { members.remove(&name) } else { members.insert(name, value) };
+        if value.is_null() {
+            members.remove(&name)
+        } else {
+            members.insert(name, value)
+        };
     }
 }
 
@@ -261,7 +265,8 @@ fn list(house: &House, path: &str, headers: &HeaderMap) -> Response {
         "status_list": { "bits": 1, "lst": deflate(bits.bytes()) },
     });
     merge(&mut claims, house.list_claims.lock().clone());
-    let etag = format!("\"{:?}\"", Digest::of(bits.bytes()).as_bytes().iter().map(|b| u32::from(*b)).sum::<u32>());
+    let etag =
+        format!("\"{:?}\"", Digest::of(bits.bytes()).as_bytes().iter().map(|b| u32::from(*b)).sum::<u32>());
     if headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes()) {
         *house.unchanged.lock() += 1;
         return StatusCode::NOT_MODIFIED.into_response();
@@ -277,7 +282,14 @@ fn events(house: Arc<House>, headers: &HeaderMap) -> Response {
     let epoch = *house.epoch.lock();
     let heard = last.and_then(|id| id.strip_prefix(&format!("{epoch}-"))?.parse::<usize>().ok());
     house.lines.fetch_add(1, Ordering::SeqCst);
-    let line = Line { newest: house.newest.subscribe(), cut: house.cut.subscribe(), house, epoch, heard, first: true };
+    let line = Line {
+        newest: house.newest.subscribe(),
+        cut: house.cut.subscribe(),
+        house,
+        epoch,
+        heard,
+        first: true,
+    };
     let stream = stream::unfold(line, |mut line| async move {
         let event = line.next().await?;
         Some((Ok::<_, Infallible>(event), line))

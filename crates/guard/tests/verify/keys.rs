@@ -53,7 +53,10 @@ async fn many_first_tokens_at_once_fetch_the_keys_once() {
     while let Some(checked) = checks.join_next().await {
         checked.unwrap().unwrap();
     }
-    assert_eq!((issuer.asked("/.well-known/oauth-authorization-server"), issuer.asked("/oauth/jwks")), (1, 1));
+    assert_eq!(
+        (issuer.asked("/.well-known/oauth-authorization-server"), issuer.asked("/oauth/jwks")),
+        (1, 1)
+    );
 }
 
 #[tokio::test]

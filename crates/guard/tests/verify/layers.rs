@@ -18,7 +18,8 @@ type Plain = Full<Bytes>;
 
 /// Answers with who came and by which address.
 async fn hello(request: Request<Plain>) -> Result<Response<Plain>, Infallible> {
-    let who = request.extensions().get::<Arc<Claims>>().map_or("nobody", |claims| claims.subject()).to_owned();
+    let who =
+        request.extensions().get::<Arc<Claims>>().map_or("nobody", |claims| claims.subject()).to_owned();
     Ok(Response::new(Full::from(format!("{who} {}", request.uri()))))
 }
 
@@ -102,7 +103,9 @@ async fn a_scope_is_demanded_of_a_whole_service() {
     let issuer = Issuer::open().await;
     let verifier = issuer.told().build().unwrap();
     let token = issuer.token(1, json!({}));
-    for (scope, status) in [("read", 200), ("read write", 200), ("admin", 403), ("read admin", 403), ("", 403)] {
+    for (scope, status) in
+        [("read", 200), ("read write", 200), ("admin", 403), ("read admin", 403), ("", 403)]
+    {
         let service = (verifier.layer(), RequireScope::new(scope)).layer(service_fn(hello));
         let response = service.oneshot(request("/", Some(&token))).await.unwrap();
         assert_eq!(response.status(), status, "{scope}");

@@ -79,7 +79,11 @@ async fn what_was_missed_is_learnt_after_a_cut() {
     assert!(verifier.verify(&first).await.is_ok(), "it cannot know yet, and its knowledge is not old");
     issuer.go_away(false);
     until(&verifier, &first, |answer| answer.is_err()).await;
-    assert_eq!(issuer.house.heard_from.lock().last(), Some(&Some("1-0".to_owned())), "it went on where it was");
+    assert_eq!(
+        issuer.house.heard_from.lock().last(),
+        Some(&Some("1-0".to_owned())),
+        "it went on where it was"
+    );
     // When the issuer does not know any more where that was, everything is told anew.
     issuer.new_epoch();
     issuer.go_away(true);
@@ -148,7 +152,11 @@ async fn a_beat_with_nothing_before_it_is_no_knowledge() {
         issuer.revoke(1, 3);
         *issuer.house.odd.lock() = Some(odd);
         let verifier = listening(&issuer, Stale::Deny);
-        assert_eq!(verifier.verify(&issuer.token(3, json!({}))).await.err(), Some(Denied::Revoked), "{odd:?}");
+        assert_eq!(
+            verifier.verify(&issuer.token(3, json!({}))).await.err(),
+            Some(Denied::Revoked),
+            "{odd:?}"
+        );
     }
 }
 
@@ -170,7 +178,11 @@ async fn after_its_end_a_token_of_a_forgotten_list_is_expired() {
     let verifier = listening(&issuer, Stale::Deny);
     let late = issuer.token(9, json!({ "exp": START }));
     let expired = Some(Denied::Refused(Refused::Claims(BadClaims::Expired)));
-    assert_eq!(verifier.verify(&late).await.err(), expired, "its list may be gone, and with it that it was revoked");
+    assert_eq!(
+        verifier.verify(&late).await.err(),
+        expired,
+        "its list may be gone, and with it that it was revoked"
+    );
     issuer.revoke(1, 8);
     until(&verifier, &late, |answer| answer.is_ok()).await;
 }

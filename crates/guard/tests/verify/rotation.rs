@@ -65,7 +65,8 @@ async fn a_removed_key_takes_recognised_tokens_along() {
 #[tokio::test]
 async fn keys_are_kept_between_a_minute_and_a_day() {
     let day = 86_400;
-    for (said, kept) in [("max-age=1", 60), ("no-store", 60), ("max-age=100", 100), ("max-age=9999999", day)] {
+    for (said, kept) in [("max-age=1", 60), ("no-store", 60), ("max-age=100", 100), ("max-age=9999999", day)]
+    {
         let issuer = Issuer::open().await;
         *issuer.house.cache_control.lock() = Some(said);
         let verifier = issuer.told().build().unwrap();

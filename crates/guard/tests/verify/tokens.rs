@@ -22,8 +22,14 @@ async fn a_good_token_says_who_comes() {
     let token = issuer.token(1, json!({ "tenant": "north" }));
     assert!(verifier.verify_cached(&token).is_none(), "nothing is known yet");
     let claims = verifier.verify(&token).await.unwrap();
-    assert_eq!((claims.subject(), claims.client(), claims.session()), ("person", Some("app"), Some("session")));
-    assert_eq!((claims.issuer(), claims.audiences()), (issuer.url.as_str(), [AUDIENCE.to_owned()].as_slice()));
+    assert_eq!(
+        (claims.subject(), claims.client(), claims.session()),
+        ("person", Some("app"), Some("session"))
+    );
+    assert_eq!(
+        (claims.issuer(), claims.audiences()),
+        (issuer.url.as_str(), [AUDIENCE.to_owned()].as_slice())
+    );
     assert!(claims.scope().has("read") && claims.scope().has("write") && !claims.scope().has("admin"));
     assert_eq!(claims.expires().seconds(), START + 300);
     assert_eq!(claims.groups().collect::<Vec<_>>(), ["staff"]);
@@ -176,9 +182,14 @@ fn a_verifier_that_would_accept_too_much_is_not_built() {
     let no_audience = Verifier::for_issuer("https://login.example.com").build();
     assert_eq!(no_audience.err(), Some(BuildError::NoAudience));
     assert_eq!(told().audience("").build().err(), Some(BuildError::NoAudience));
-    for issuer in
-        ["", "login.example.com", "http://login.example.com", "https://a.example/?x", "https://a.example/#x", "https://u@a.example"]
-    {
+    for issuer in [
+        "",
+        "login.example.com",
+        "http://login.example.com",
+        "https://a.example/?x",
+        "https://a.example/#x",
+        "https://u@a.example",
+    ] {
         let built = Verifier::for_issuer(issuer).audience(AUDIENCE).build();
         assert_eq!(built.err(), Some(BuildError::Issuer), "{issuer}");
     }

@@ -151,7 +151,11 @@ impl Poll {
         if held.as_ref().is_some_and(|held| held.age(now) <= held.ttl / 2) {
             return held;
         }
-        let pause = if held.as_ref().is_some_and(|held| held.age(now) <= self.limit(held)) { PAUSES.1 } else { PAUSES.0 };
+        let pause = if held.as_ref().is_some_and(|held| held.age(now) <= self.limit(held)) {
+            PAUSES.1
+        } else {
+            PAUSES.0
+        };
         if flight.failed.is_some_and(|failed| age(now, failed) < pause) {
             return held;
         }
