@@ -31,6 +31,9 @@
 //!   [`bearer`] has the extractors and the tower layers for it, [`blocking`] the same without async, [`command`] accepts
 //!   one-time commands.
 //! * [`csrf`] and [`forwarded`] are the checks every application behind a proxy needs.
+//!
+//! The feature `remote`, which is on by default, is what fetches keys and status lists and listens for revocations. Without it
+//! there is no HTTP client and no TLS, and [`verify`] works with given keys.
 
 pub mod ambient;
 pub mod bearer;

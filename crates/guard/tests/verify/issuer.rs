@@ -9,6 +9,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
+use axum::serve::Listener;
 use axum::{Json, Router};
 use futures_util::stream;
 use gateward_guard::ambient::HeldClock;
@@ -78,6 +79,11 @@ impl Issuer {
     pub(crate) async fn open() -> Issuer {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
+        Issuer::at(url, listener)
+    }
+
+    /// Behind this listener, which is reached by that address.
+    pub(crate) fn at<L: Listener<Addr: std::fmt::Debug>>(url: String, listener: L) -> Issuer {
         let clock = Arc::new(HeldClock::at(Moment::from_micros(START * 1_000_000)));
         let house = Arc::new(House {
             url: url.clone(),

@@ -20,4 +20,5 @@ mod layers;
 mod listening;
 mod polling;
 mod rotation;
+mod tls;
 mod tokens;
