@@ -6,7 +6,7 @@ use std::time::Duration;
 use gateward_guard::verify::{BadClaims, Denied, Outage, Refused, Stale, StatusPolicy, Verifier};
 use serde_json::json;
 
-use crate::issuer::{Issuer, START, until};
+use crate::issuer::{Issuer, START, until, until_so};
 
 const SECOND: Duration = Duration::from_secs(1);
 const UNKNOWN: Option<Denied> = Some(Denied::Unavailable(Outage::Status));
@@ -103,9 +103,7 @@ async fn who_is_cut_off_for_too_long_refuses_and_comes_back() {
         issuer.go_away(true);
         // Not before the line is really down: a last beat may be on its way.
         let before = issuer.asked("/oauth/status/events");
-        while issuer.asked("/oauth/status/events") == before {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        until_so("nobody calls again", || issuer.asked("/oauth/status/events") != before).await;
         issuer.clock.advance(limit * SECOND);
         assert!(verifier.verify(&token).await.is_ok(), "{stale:?}");
         issuer.clock.advance(Duration::from_micros(1));
@@ -132,9 +130,7 @@ async fn what_is_not_understood_is_asked_for_anew() {
     ] {
         let before = calls();
         *issuer.house.odd.lock() = Some(odd);
-        while calls() == before {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        until_so("it was taken as understood", || calls() != before).await;
         assert_eq!(issuer.house.heard_from.lock().last(), Some(&None), "{odd:?}");
     }
     // Kinds of events that later versions may send change nothing.
@@ -197,7 +193,5 @@ async fn the_line_ends_with_the_last_verifier() {
     assert!(clone.verify(&issuer.token(9, json!({}))).await.is_ok());
     assert_eq!(issuer.house.lines.load(Ordering::SeqCst), 1);
     drop(clone);
-    while issuer.house.lines.load(Ordering::SeqCst) > 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until_so("the line stays", || issuer.house.lines.load(Ordering::SeqCst) == 0).await;
 }

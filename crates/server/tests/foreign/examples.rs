@@ -132,7 +132,6 @@ async fn signed_by_another_key(server: &Running, known: &str) -> String {
             return token;
         }
         assert!(begun.elapsed() < PATIENCE, "the new key signs nothing");
-        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
@@ -217,7 +216,6 @@ impl Api {
                 return;
             }
             assert!(begun.elapsed() < PATIENCE, "still {now}, and not {status}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
