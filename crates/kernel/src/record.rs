@@ -11,8 +11,9 @@ use crate::near::Near;
 use crate::ports::{Created, Fault, FaultKind, Key, Kv, Replaced, Stored, Version};
 use crate::time::Moment;
 
-/// How often a change is decided again when others keep winning, before it is given up as contended.
-const ATTEMPTS: usize = 64;
+/// How often a change is decided again when others keep winning, before it is given up as contended. Each time somebody
+/// wins, so it takes as many who change one record at the same moment: more than one person has sessions.
+const ATTEMPTS: usize = 1024;
 
 /// A thing that is kept as one record.
 pub trait Record: Serialize + DeserializeOwned + Send + Sync + 'static {

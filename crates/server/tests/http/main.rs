@@ -39,4 +39,5 @@ mod token_account;
 mod token_cli;
 mod tokens;
 mod tokens_crash;
+mod tokens_end;
 mod verifier;
