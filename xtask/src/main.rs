@@ -37,7 +37,7 @@ enum Command {
         #[arg(long, value_name = "N", default_value_t = 60)]
         seconds: u32,
     },
-    /// Measures: session-check, sign-in, sweep, generator; with --url another server. Further arguments are passed on
+    /// Measures: session-check, sign-in, sweep, tokens, revocation, generator; with --url another server. Further arguments are passed on
     Bench {
         /// The scenario
         name: String,
