@@ -36,6 +36,8 @@ struct Shard<I, V> {
     epoch: u64,
     /// The newest state any invalidation spoke of: what this process wrote before it may be out of date by now.
     newest: Version,
+    /// Counts invalidations that named no state: what was written before one may not be remembered after it.
+    nameless: u64,
 }
 
 struct Entry<V> {
@@ -45,11 +47,12 @@ struct Entry<V> {
     used: AtomicBool,
 }
 
-/// The right to offer what a read begun now will find.
+/// The right to remember what a read begun now will find, or a write begun now will leave.
 #[derive(Clone, Copy, Debug)]
 pub struct Ticket {
     shard: usize,
     epoch: u64,
+    nameless: u64,
 }
 
 /// How full a cache is and how it does.
@@ -68,7 +71,10 @@ pub struct NearFigures {
 impl<I: Copy + Eq + Hash, V> Near<I, V> {
     /// A cache for records of `kind` that holds up to about `budget` bytes.
     pub fn new(kind: &'static str, budget: usize) -> Self {
-        let shard = || RwLock::new(Shard { map: HashMap::new(), bytes: 0, epoch: 0, newest: Version(0) });
+        let shard = || {
+            let (map, newest) = (HashMap::new(), Version(0));
+            RwLock::new(Shard { map, bytes: 0, epoch: 0, newest, nameless: 0 })
+        };
         Near {
             kind,
             shards: (0..SHARDS).map(|_| shard()).collect(),
@@ -94,10 +100,14 @@ impl<I: Copy + Eq + Hash, V> Near<I, V> {
         None
     }
 
-    /// To be taken before reading the store.
+    /// To be taken before reading or writing the store.
     pub fn ticket(&self, id: &I) -> Ticket {
-        let shard = self.index(id);
-        Ticket { shard, epoch: self.shard(shard).map_or(0, |shard| shard.read().epoch) }
+        let index = self.index(id);
+        let (epoch, nameless) = self.shard(index).map_or((0, 0), |shard| {
+            let shard = shard.read();
+            (shard.epoch, shard.nameless)
+        });
+        Ticket { shard: index, epoch, nameless }
     }
 
     /// Remembers what a read found, unless something changed since the ticket was taken: the read may have been of
@@ -111,23 +121,29 @@ impl<I: Copy + Eq + Hash, V> Near<I, V> {
         }
     }
 
-    /// Remembers what this process has just written, unless a newer change of this shard was heard of meanwhile.
-    pub fn put(&self, id: I, version: Version, weight: usize, value: Arc<V>) {
-        if let Some(shard) = self.shard(self.index(&id)) {
+    /// Remembers what this process has just written, unless a newer change of this shard was heard of meanwhile: by its
+    /// version, or by one without a name since the ticket was taken.
+    pub fn put(&self, ticket: Ticket, id: I, version: Version, weight: usize, value: Arc<V>) {
+        if let Some(shard) = self.shard(ticket.shard) {
             let mut shard = shard.write();
-            if shard.newest <= version && self.whole.load(Ordering::Acquire) {
+            let is_newest = shard.newest <= version && shard.nameless == ticket.nameless;
+            if is_newest && self.whole.load(Ordering::Acquire) {
                 self.insert(&mut shard, id, version, weight, value);
             }
         }
     }
 
-    /// Forgets the state of `id` before `version`.
-    pub fn forget(&self, id: &I, version: Version) {
+    /// Forgets the state of `id` before `version`, or whatever is known of it.
+    pub fn forget(&self, id: &I, version: Option<Version>) {
         if let Some(shard) = self.shard(self.index(id)) {
             let mut shard = shard.write();
             shard.epoch += 1;
-            shard.newest = shard.newest.max(version);
-            if shard.map.get(id).is_some_and(|entry| entry.version < version) {
+            match version {
+                Some(version) => shard.newest = shard.newest.max(version),
+                None => shard.nameless += 1,
+            }
+            let is_old = |entry: &Entry<V>| version.is_none_or(|version| entry.version < version);
+            if shard.map.get(id).is_some_and(is_old) {
                 shard.remove(id);
             }
         }
@@ -210,7 +226,7 @@ where
     I: Copy + Eq + Hash + Send + Sync + for<'a> TryFrom<&'a [u8]>,
     V: Send + Sync,
 {
-    fn changed(&self, kind: &str, id: &[u8], version: Version) {
+    fn changed(&self, kind: &str, id: &[u8], version: Option<Version>) {
         if kind == self.kind
             && let Ok(id) = I::try_from(id)
         {
@@ -247,7 +263,7 @@ mod tests {
     fn a_read_that_began_before_a_change_is_not_remembered_after_it() {
         let near = near(1 << 20);
         let ticket = near.ticket(&[1]);
-        near.changed("thing", &[1], Version(2));
+        near.changed("thing", &[1], Some(Version(2)));
         near.offer(ticket, [1], Version(1), 10, Arc::new(1));
         assert_eq!(near.get(&[1]), None);
         near.offer(near.ticket(&[1]), [1], Version(2), 10, Arc::new(2));
@@ -257,28 +273,42 @@ mod tests {
     #[test]
     fn an_own_write_overtaken_by_another_is_not_remembered() {
         let near = near(1 << 20);
-        near.changed("thing", &[1], Version(6));
-        near.put([1], Version(5), 10, Arc::new(5));
+        near.changed("thing", &[1], Some(Version(6)));
+        near.put(near.ticket(&[1]), [1], Version(5), 10, Arc::new(5));
         assert_eq!(near.get(&[1]), None);
-        near.put([1], Version(6), 10, Arc::new(6));
-        near.changed("thing", &[1], Version(6));
+        near.put(near.ticket(&[1]), [1], Version(6), 10, Arc::new(6));
+        near.changed("thing", &[1], Some(Version(6)));
         assert_eq!(near.get(&[1]).as_deref(), Some(&6), "the notice of the own write does not evict it");
-        near.put([1], Version(5), 10, Arc::new(5));
+        near.put(near.ticket(&[1]), [1], Version(5), 10, Arc::new(5));
+        assert_eq!(near.get(&[1]).as_deref(), Some(&6));
+    }
+
+    #[test]
+    fn a_change_without_a_name_beats_whatever_was_read_or_written_before_it() {
+        let near = near(1 << 20);
+        let (reading, writing) = (near.ticket(&[1]), near.ticket(&[1]));
+        near.put(writing, [1], Version(5), 10, Arc::new(5));
+        near.changed("thing", &[1], None);
+        assert_eq!(near.get(&[1]), None);
+        near.offer(reading, [1], Version(5), 10, Arc::new(5));
+        near.put(writing, [1], Version(5), 10, Arc::new(5));
+        assert_eq!(near.get(&[1]), None, "the change may have been a later one");
+        near.put(near.ticket(&[1]), [1], Version(6), 10, Arc::new(6));
         assert_eq!(near.get(&[1]).as_deref(), Some(&6));
     }
 
     #[test]
     fn a_lost_feed_silences_memory_at_once() {
         let near = near(1 << 20);
-        near.put([1], Version(1), 10, Arc::new(1));
+        near.put(near.ticket(&[1]), [1], Version(1), 10, Arc::new(1));
         near.lost();
         assert_eq!(near.get(&[1]), None);
-        near.put([1], Version(2), 10, Arc::new(2));
+        near.put(near.ticket(&[1]), [1], Version(2), 10, Arc::new(2));
         near.restored();
         assert_eq!(near.get(&[1]), None, "nothing from before the gap is believed");
-        near.put([1], Version(3), 10, Arc::new(3));
+        near.put(near.ticket(&[1]), [1], Version(3), 10, Arc::new(3));
         assert_eq!(near.get(&[1]).as_deref(), Some(&3));
-        near.changed("other kind", &[1], Version(9));
+        near.changed("other kind", &[1], Some(Version(9)));
         assert_eq!(near.get(&[1]).as_deref(), Some(&3));
     }
 
@@ -286,7 +316,13 @@ mod tests {
     fn the_byte_budget_holds() {
         let near: Near<[u8; 4], u32> = Near::new("thing", 256 * 10_000);
         for number in 0..100_000_u32 {
-            near.put(number.to_be_bytes(), Version(1), 100, Arc::new(number));
+            near.put(
+                near.ticket(&number.to_be_bytes()),
+                number.to_be_bytes(),
+                Version(1),
+                100,
+                Arc::new(number),
+            );
             // The first hundred stay in use all the time.
             near.get(&(number % 100).to_be_bytes());
         }

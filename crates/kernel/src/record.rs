@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::near::Near;
+use crate::near::{Near, Ticket};
 use crate::ports::{Created, Fault, FaultKind, Key, Kv, Replaced, Stored, Version};
 use crate::time::Moment;
 
@@ -105,7 +105,7 @@ impl<R: Record> Book<R> {
     }
 
     async fn load_from_store(&self, id: R::Id, now: Moment) -> Result<Option<Arc<Loaded<R>>>, Fault> {
-        let ticket = self.near.as_ref().map(|near| near.ticket(&id));
+        let ticket = self.ticket(&id);
         let Some(stored) = self.kv.get(&Key::new(R::KIND, id)).await? else { return Ok(None) };
         let loaded = Arc::new(decode::<R>(&stored)?);
         if loaded.record.death() <= now {
@@ -122,8 +122,9 @@ impl<R: Record> Book<R> {
         let id = record.id();
         let (key, value) = (Key::new(R::KIND, id), encode(&record)?);
         for _ in 0..ATTEMPTS {
+            let ticket = self.ticket(&id);
             if let Created::Done(version) = self.kv.create(&key, value.clone(), record.death()).await? {
-                return Ok(Some(self.remember(id, Loaded { record, version })));
+                return Ok(Some(self.remember(ticket, id, Loaded { record, version })));
             }
             let dead = match self.kv.get(&key).await? {
                 Some(stored) if stored.death > now => return Ok(None),
@@ -133,7 +134,7 @@ impl<R: Record> Book<R> {
             if let Replaced::Done(version) =
                 self.kv.replace(&key, dead.version, value.clone(), record.death()).await?
             {
-                return Ok(Some(self.remember(id, Loaded { record, version })));
+                return Ok(Some(self.remember(ticket, id, Loaded { record, version })));
             }
         }
         Err(Fault::new(self.kv.traits().engine, FaultKind::Contended, R::KIND))
@@ -154,10 +155,10 @@ impl<R: Record> Book<R> {
                 Decision::Leave(answer) => return Ok(Some((loaded, answer))),
                 Decision::Write(record, answer) => (record, answer),
             };
-            let key = Key::new(R::KIND, id);
+            let (key, ticket) = (Key::new(R::KIND, id), self.ticket(&id));
             match self.kv.replace(&key, loaded.version, encode(&record)?, record.death()).await? {
                 Replaced::Done(version) => {
-                    return Ok(Some((self.remember(id, Loaded { record, version }), answer)));
+                    return Ok(Some((self.remember(ticket, id, Loaded { record, version }), answer)));
                 }
                 Replaced::Absent => return Ok(None),
                 Replaced::Stale => current = self.load_from_store(id, now).await?,
@@ -189,10 +190,15 @@ impl<R: Record> Book<R> {
         Ok((records, page.next.and_then(|id| R::Id::try_from(&id).ok())))
     }
 
-    fn remember(&self, id: R::Id, loaded: Loaded<R>) -> Arc<Loaded<R>> {
+    /// To be taken before reading or writing the store.
+    fn ticket(&self, id: &R::Id) -> Option<Ticket> {
+        self.near.as_ref().map(|near| near.ticket(id))
+    }
+
+    fn remember(&self, ticket: Option<Ticket>, id: R::Id, loaded: Loaded<R>) -> Arc<Loaded<R>> {
         let loaded = Arc::new(loaded);
-        if let Some(near) = &self.near {
-            near.put(id, loaded.version, loaded.record.weight(), loaded.clone());
+        if let (Some(near), Some(ticket)) = (&self.near, ticket) {
+            near.put(ticket, id, loaded.version, loaded.record.weight(), loaded.clone());
         }
         loaded
     }

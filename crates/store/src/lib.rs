@@ -3,8 +3,10 @@
 //! * [`Memory`] is the reference: everything a [`Kv`](gateward_kernel::ports::Kv) promises, readable in one sitting.
 //! * [`Sqlite`] keeps records, people and audit events in one database file.
 //! * [`layers`] are small stores around a store: deadlines and figures.
+//! * [`checkup`] is what an engine says of itself, for an operator.
 //! * [`contract`] is the list of cases that every store must pass, also one that somebody else writes.
 
+pub mod checkup;
 pub mod contract;
 pub mod layers;
 mod memory;

@@ -117,7 +117,7 @@ impl Shelves {
     /// Under the lock of the write itself: so every listener hears of the states of a record in their order.
     fn tell(&self, key: &Key, version: Version) {
         for listener in &self.listeners {
-            listener.changed(key.kind, &key.id, version);
+            listener.changed(key.kind, &key.id, Some(version));
         }
     }
 }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateward_kernel::jose::{self, BadClaims};
+use gateward_kernel::jose::{self, BadClaims, text_claim, time_claim};
 use gateward_kernel::time::Moment;
 use gateward_kernel::token::Scope;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::status::Place;
 use crate::bearer::{BearerRejection, Resource};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -27,41 +28,68 @@ pub struct Claims {
     authenticated: Option<Moment>,
     acr: Option<String>,
     amr: Vec<String>,
+    session: Option<String>,
+    groups: Vec<String>,
     others: Map<String, Value>,
     /// How demands that are not met are answered.
     resource: Arc<Resource>,
 }
 
+/// The claims that have an accessor of their own.
+const OWN: [&str; 9] =
+    ["client_id", "scope", "gateward_iat", "auth_time", "acr", "amr", "sid", "groups", "status"];
+
+/// What a payload says, before anybody asked whether it is believed.
+pub(crate) struct Said {
+    pub(crate) registered: jose::Claims,
+    own: [Option<Value>; OWN.len()],
+}
+
+impl Said {
+    pub(crate) fn read(payload: &[u8]) -> Result<Self, BadClaims> {
+        let (registered, own) = jose::Claims::read_with(payload, OWN)?;
+        Ok(Said { registered, own })
+    }
+}
+
 impl Claims {
-    /// Takes what is believed over. `sub` is needed; where it is left out, as introspection may, it is the client itself
-    /// (RFC 9068 §2.2). Errors say which claim has the wrong form.
+    /// Takes what is believed over, and where its revocation is published. `sub` is needed; where it is left out, as introspection
+    /// may, it is the client itself (RFC 9068 §2.2). Errors say which claim has the wrong form.
     pub(crate) fn read(
-        mut claims: jose::Claims,
+        said: Said,
         issuer: &str,
         resource: Arc<Resource>,
-    ) -> Result<Self, BadClaims> {
-        let client = claims.text("client_id")?.map(str::to_owned);
-        let scope =
-            claims.text("scope")?.unwrap_or_default().parse().map_err(|_| BadClaims::Type("scope"))?;
-        let issued = match claims.others.get("gateward_iat") {
+    ) -> Result<(Self, Option<Place>), BadClaims> {
+        let claims = said.registered;
+        let [client, scope, issued, authenticated, acr, amr, session, groups, status] = said.own;
+        let client = text_claim(client, "client_id")?;
+        let scope = match text_claim(scope, "scope")? {
+            None => Scope::default(),
+            Some(scope) => scope.parse().map_err(|_| BadClaims::Type("scope"))?,
+        };
+        let issued = match issued {
             None => claims.issued_at.unwrap_or(Moment::DAWN),
             Some(micros) => Moment::from_micros(micros.as_i64().ok_or(BadClaims::Type("gateward_iat"))?),
         };
-        Ok(Claims {
-            issuer: claims.issuer.take().unwrap_or_else(|| issuer.to_owned()),
-            subject: claims.subject.take().or_else(|| client.clone()).ok_or(BadClaims::Missing("sub"))?,
+        let place = status.as_ref().map(Place::read).transpose()?;
+        let believed = Claims {
+            issuer: claims.issuer.unwrap_or_else(|| issuer.to_owned()),
+            subject: claims.subject.or_else(|| client.clone()).ok_or(BadClaims::Missing("sub"))?,
             expires: claims.expires.ok_or(BadClaims::Missing("exp"))?,
             issued,
             client,
             scope,
-            authenticated: claims.time("auth_time")?,
-            acr: claims.text("acr")?.map(str::to_owned),
-            amr: texts(&claims.others, "amr")?,
+            authenticated: time_claim(authenticated, "auth_time")?,
+            acr: text_claim(acr, "acr")?,
+            amr: texts(amr, "amr")?,
+            session: text_claim(session, "sid")?,
+            groups: groups.map(some_texts).unwrap_or_default(),
             audiences: claims.audiences,
             id: claims.id,
             others: claims.others,
             resource,
-        })
+        };
+        Ok((believed, place))
     }
 
     /// `iss`: who issued the token.
@@ -106,7 +134,7 @@ impl Claims {
 
     /// `sid`: the session it hangs on.
     pub fn session(&self) -> Option<&str> {
-        self.others.get("sid")?.as_str()
+        self.session.as_deref()
     }
 
     /// `auth_time`: when the person proved who they are.
@@ -126,20 +154,20 @@ impl Claims {
 
     /// `groups`: what the person belongs to (RFC 9068 §2.2.3.1); texts only, and none where the claim is missing.
     pub fn groups(&self) -> impl Iterator<Item = &str> {
-        let groups = self.others.get("groups").and_then(Value::as_array);
-        groups.into_iter().flatten().filter_map(Value::as_str)
+        self.groups.iter().map(String::as_str)
     }
 
     pub(crate) const fn resource(&self) -> &Arc<Resource> {
         &self.resource
     }
 
-    /// Any other claim, as it came.
+    /// A claim that has no method of its own here, as it came.
     pub fn other(&self, name: &str) -> Option<&Value> {
         self.others.get(name)
     }
 
-    /// The other claims read into a type of the application, such as `struct Tenant { tenant: String }`. Errors when they
+    /// The claims that have no method of their own here, read into a type of the application, such as
+    /// `struct Tenant { tenant: String }`. Errors when they
     /// have another form, which is a misunderstanding between issuer and application.
     pub fn custom<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         serde::Deserialize::deserialize(Value::Object(self.others.clone()))
@@ -180,13 +208,22 @@ impl Claims {
     }
 }
 
-fn texts(members: &Map<String, Value>, name: &'static str) -> Result<Vec<String>, BadClaims> {
+fn texts(claim: Option<Value>, name: &'static str) -> Result<Vec<String>, BadClaims> {
     let wrong = BadClaims::Type(name);
-    match members.get(name) {
+    match claim {
         None => Ok(Vec::new()),
         Some(Value::Array(list)) => {
-            list.iter().map(|item| item.as_str().map(str::to_owned).ok_or(wrong)).collect()
+            let text = |item| if let Value::String(text) = item { Ok(text) } else { Err(wrong) };
+            list.into_iter().map(text).collect()
         }
         Some(_) => Err(wrong),
     }
+}
+
+/// The texts of a list. Issuers that follow SCIM put objects there (RFC 7643 §4.1.2), which name nothing here.
+fn some_texts(claim: Value) -> Vec<String> {
+    let Value::Array(list) = claim else { return Vec::new() };
+    list.into_iter()
+        .filter_map(|item| if let Value::String(text) = item { Some(text) } else { None })
+        .collect()
 }

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use data_encoding::BASE64;
-use gateward_kernel::jose::{BadClaims, Claims};
+use gateward_kernel::jose::BadClaims;
 use http::{HeaderValue, StatusCode};
 use serde_json::Value;
 use url::Url;
 use url::form_urlencoded::{Serializer, byte_serialize};
 use zeroize::Zeroizing;
 
+use super::claims::Said;
 use super::client::{Client, FetchError};
 use super::discovery::Discovery;
 use super::{Denied, Outage};
@@ -49,14 +50,14 @@ impl Introspector {
     }
 
     /// What the issuer says of the token, if it vouches for it.
-    pub(crate) async fn ask(&self, token: &str) -> Result<Claims, Denied> {
+    pub(crate) async fn ask(&self, token: &str) -> Result<Said, Denied> {
         let answer = self.post(token).await.map_err(|error| {
             tracing::warn!(%error, "the issuer could not be asked about a token");
             Denied::Unavailable(Outage::Introspection)
         })?;
-        let claims = Claims::read(&answer)?;
-        match claims.others.get("active") {
-            Some(Value::Bool(true)) => Ok(claims),
+        let said = Said::read(&answer)?;
+        match said.registered.others.get("active") {
+            Some(Value::Bool(true)) => Ok(said),
             Some(Value::Bool(false)) => Err(Denied::NotActive),
             _ => Err(BadClaims::Type("active").into()),
         }

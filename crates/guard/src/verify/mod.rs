@@ -49,6 +49,7 @@ use std::time::Duration;
 
 pub use builder::{BuildError, DEFAULT_ALGORITHMS, VerifierBuilder};
 pub use claims::Claims;
+use claims::Said;
 pub use denied::{Denied, Outage};
 use gateward_kernel::jose::{self, Expectations, Limits};
 pub use gateward_kernel::jose::{BadClaims, Invalid, JwkSet, Malformed, Refused, SignatureAlgorithm};
@@ -123,31 +124,38 @@ impl Verifier {
     /// What the token says, if it counts now. Fetches what is missing: at first, and then when keys or lists are due; must then be
     /// called within a tokio runtime with time and I/O.
     pub async fn verify(&self, token: &str) -> Result<Arc<Claims>, Denied> {
-        match self.verify_cached(token) {
+        if token.len() > Limits::default().token {
+            return Err(Malformed::TooLong.into());
+        }
+        let key = Digest::of(token.as_bytes());
+        match self.recognise(&key) {
             Some(Err(denied)) if denied.is_outage() => {
                 // Whoever should listen may have ended with the runtime it began in.
                 self.inner.listen();
                 Err(denied)
             }
             Some(answer) => answer,
-            None => self.verify_anew(token).await,
+            None => self.verify_anew(token, key).await,
         }
     }
 
     /// The same from memory alone, without waiting and without an allocation; `None` when memory cannot tell.
     pub fn verify_cached(&self, token: &str) -> Option<Result<Arc<Claims>, Denied>> {
-        let inner = &*self.inner;
         if token.len() > Limits::default().token {
             return None;
         }
+        self.recognise(&Digest::of(token.as_bytes()))
+    }
+
+    fn recognise(&self, key: &Digest) -> Option<Result<Arc<Claims>, Denied>> {
+        let inner = &*self.inner;
         let now = inner.clock.now();
-        let key = Digest::of(token.as_bytes());
-        let seen = inner.seen.get(&key)?;
+        let seen = inner.seen.get(key)?;
         if now >= seen.recheck || inner.source.generation(now)? != seen.generation {
             return None;
         }
         if now >= seen.claims.expires() + inner.skew {
-            inner.seen.forget(&key);
+            inner.seen.forget(key);
             return Some(Err(BadClaims::Expired.into()));
         }
         Some(inner.status_now(&seen, now)?.map(|()| seen.claims.clone()))
@@ -183,10 +191,10 @@ impl Verifier {
     }
 
     /// Checks everything, and remembers what was found.
-    async fn verify_anew(&self, token: &str) -> Result<Arc<Claims>, Denied> {
+    async fn verify_anew(&self, token: &str, key: Digest) -> Result<Arc<Claims>, Denied> {
         let seen = Arc::new(self.inner.verify(token).await?);
         // Revoked or not, its signature need not be checked again.
-        self.inner.seen.put(&Digest::of(token.as_bytes()), seen.clone());
+        self.inner.seen.put(&key, seen.clone());
         self.inner.status(&seen).await?;
         Ok(seen.claims.clone())
     }
@@ -202,27 +210,26 @@ impl Verifier {
 impl Inner {
     async fn verify(&self, token: &str) -> Result<Seen, Denied> {
         let now = self.clock.now();
-        let (claims, generation, recheck) = match &self.source {
+        let (said, generation, recheck) = match &self.source {
             Source::Keys(keys) => {
-                let (claims, generation) = self.signed(keys, token, now).await?;
-                (claims, generation, Moment::NEVER)
+                let (said, generation) = self.signed(keys, token, now).await?;
+                (said, generation, Moment::NEVER)
             }
             #[cfg(feature = "remote")]
             Source::Introspection(introspector) => {
                 (self.introspected(introspector, token, now).await?, 0, now + introspector.kept)
             }
         };
-        if claims.others.contains_key("cnf") {
+        if said.registered.others.contains_key("cnf") {
             return Err(Denied::Bound);
         }
-        let place = Place::read(&claims.others)?;
+        let (claims, place) = Claims::read(said, &self.issuer, self.resource.clone())?;
         self.check_place(place.as_ref())?;
-        let claims = Claims::read(claims, &self.issuer, self.resource.clone())?;
         let subject = SubjectTag::of(claims.subject());
         Ok(Seen { claims: Arc::new(claims), subject, place, generation, recheck, length: token.len() })
     }
 
-    async fn signed(&self, keys: &Keys, token: &str, now: Moment) -> Result<(jose::Claims, u64), Denied> {
+    async fn signed(&self, keys: &Keys, token: &str, now: Moment) -> Result<(Said, u64), Denied> {
         let unverified = jose::parse(token, Limits::default())?;
         let types: Vec<&str> = self.types.iter().map(String::as_str).collect();
         let audiences: Vec<&str> = self.audiences.iter().map(String::as_str).collect();
@@ -230,9 +237,9 @@ impl Inner {
         expected.skew = self.skew;
         let attempt = |set: &jose::KeySet| {
             let verified = unverified.verify(set, &self.algorithms)?;
-            let claims = jose::Claims::read(verified.payload())?;
-            expected.check(verified.header(), &claims)?;
-            Ok(claims)
+            let said = Said::read(verified.payload())?;
+            expected.check(verified.header(), &said.registered)?;
+            Ok(said)
         };
         keys.with(now, attempt).await
     }
@@ -243,11 +250,12 @@ impl Inner {
         introspector: &introspect::Introspector,
         token: &str,
         now: Moment,
-    ) -> Result<jose::Claims, Denied> {
+    ) -> Result<Said, Denied> {
         if token.len() > Limits::default().token {
             return Err(Malformed::TooLong.into());
         }
-        let mut claims = introspector.ask(token).await?;
+        let mut said = introspector.ask(token).await?;
+        let claims = &mut said.registered;
         if claims.issuer.as_ref().is_some_and(|issuer| *issuer != self.issuer) {
             return Err(BadClaims::Issuer.into());
         }
@@ -261,7 +269,7 @@ impl Inner {
         if now >= expires + self.skew {
             return Err(BadClaims::Expired.into());
         }
-        Ok(claims)
+        Ok(said)
     }
 
     /// A token that cannot be revoked, or whose revocation would be told elsewhere, is not what was asked for.

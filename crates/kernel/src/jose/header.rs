@@ -1,10 +1,9 @@
 //! The header of a signed token: read once, straight into what is needed of it.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserializer;
-use serde::de::{DeserializeSeed, Error, MapAccess, Visitor};
+use serde::de::{Error, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::alg::SignatureAlgorithm;
@@ -91,12 +90,12 @@ impl<'de> Visitor<'de> for MembersVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<Members, A::Error> {
         let mut members = Members::default();
-        while let Some(name) = from.next_key_seed(Text)? {
+        while let Some(name) = from.next_key_seed(strict::Text)? {
             let before = match &*name {
-                "alg" => members.alg.replace(from.next_value_seed(Text)?.parse().ok()).is_some(),
-                "kid" => members.kid.replace(from.next_value_seed(Text)?.into_owned()).is_some(),
-                "typ" => members.typ.replace(from.next_value_seed(Text)?.into_owned()).is_some(),
-                "cty" => members.cty.replace(from.next_value_seed(Text)?.into_owned()).is_some(),
+                "alg" => members.alg.replace(from.next_value_seed(strict::Text)?.parse().ok()).is_some(),
+                "kid" => members.kid.replace(from.next_value_seed(strict::Text)?.into_owned()).is_some(),
+                "typ" => members.typ.replace(from.next_value_seed(strict::Text)?.into_owned()).is_some(),
+                "cty" => members.cty.replace(from.next_value_seed(strict::Text)?.into_owned()).is_some(),
                 _ => {
                     members.others.insert(name.into_owned(), from.next_value_seed(strict::MEMBER)?).is_some()
                 }
@@ -106,31 +105,5 @@ impl<'de> Visitor<'de> for MembersVisitor {
             }
         }
         Ok(members)
-    }
-}
-
-/// Reads a text, without a copy where it holds no escapes.
-struct Text;
-
-impl<'de> DeserializeSeed<'de> for Text {
-    type Value = Cow<'de, str>;
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Cow<'de, str>, D::Error> {
-        from.deserialize_str(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Text {
-    type Value = Cow<'de, str>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text")
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Cow<'de, str>, E> {
-        Ok(Cow::Borrowed(text))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Cow<'de, str>, E> {
-        Ok(Cow::Owned(text.into()))
     }
 }

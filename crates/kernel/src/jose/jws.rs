@@ -99,15 +99,21 @@ pub fn parse<T: AsRef<[u8]> + ?Sized>(token: &T, limits: Limits) -> Result<Unver
     if token.len() > limits.token {
         return Err(Malformed::TooLong);
     }
-    let mut parts = token.split(|byte| *byte == b'.');
-    let (Some(header), Some(payload), Some(signature)) = (parts.next(), parts.next(), parts.next()) else {
+    let mut dots = memchr::memchr_iter(b'.', token);
+    let (Some(first), Some(second)) = (dots.next(), dots.next()) else {
         return Err(Malformed::Parts);
     };
-    match parts.count() {
+    match dots.count() {
         0 => {}
         2 => return Err(Malformed::Encrypted),
         _ => return Err(Malformed::Parts),
     }
+    let (Some(signed), Some(signature)) = (token.get(..second), token.get(second + 1..)) else {
+        return Err(Malformed::Parts);
+    };
+    let (Some(header), Some(payload)) = (signed.get(..first), signed.get(first + 1..)) else {
+        return Err(Malformed::Parts);
+    };
     if header.is_empty() || signature.is_empty() {
         return Err(Malformed::Parts);
     }
@@ -116,7 +122,6 @@ pub fn parse<T: AsRef<[u8]> + ?Sized>(token: &T, limits: Limits) -> Result<Unver
         return Err(Malformed::Header);
     }
     let header_json = BASE64URL_NOPAD.decode(header).map_err(|_| Malformed::Base64)?;
-    let signed = token.get(..header.len() + 1 + payload.len()).ok_or(Malformed::Parts)?;
     Ok(Unverified { header: Header::read(&header_json)?, signed, payload, signature })
 }
 

@@ -79,17 +79,29 @@ pub struct Claims {
 impl Claims {
     /// Reads the claims of a payload.
     pub fn read(payload: &[u8]) -> Result<Self, BadClaims> {
-        let mut members = strict::object(payload)?;
-        Ok(Claims {
-            issuer: text(&mut members, "iss")?,
-            subject: text(&mut members, "sub")?,
-            audiences: audiences(&mut members)?,
-            expires: time(&mut members, "exp")?,
-            not_before: time(&mut members, "nbf")?,
-            issued_at: time(&mut members, "iat")?,
-            id: text(&mut members, "jti")?,
-            others: members,
-        })
+        let (claims, []) = Self::read_with(payload, [])?;
+        Ok(claims)
+    }
+
+    /// The same, with the claims of these names apart, as they came and in the order of the names, instead of among the others.
+    pub fn read_with<const N: usize>(
+        payload: &[u8],
+        names: [&str; N],
+    ) -> Result<(Self, [Option<Value>; N]), BadClaims> {
+        const REGISTERED: [&str; 7] = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"];
+        let (registered, apart, others) = strict::object_with(payload, &REGISTERED, &names)?;
+        let [iss, sub, aud, exp, nbf, iat, jti] = registered;
+        let claims = Claims {
+            issuer: text_claim(iss, "iss")?,
+            subject: text_claim(sub, "sub")?,
+            audiences: audiences(aud)?,
+            expires: time_claim(exp, "exp")?,
+            not_before: time_claim(nbf, "nbf")?,
+            issued_at: time_claim(iat, "iat")?,
+            id: text_claim(jti, "jti")?,
+            others,
+        };
+        Ok((claims, apart))
     }
 
     /// Another claim that is a text where it is there.
@@ -107,8 +119,9 @@ impl Claims {
     }
 }
 
-fn text(members: &mut Map<String, Value>, name: &'static str) -> Result<Option<String>, BadClaims> {
-    match members.remove(name) {
+/// A claim that is a text where it is there. Errors name it.
+pub fn text_claim(member: Option<Value>, name: &'static str) -> Result<Option<String>, BadClaims> {
+    match member {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(BadClaims::Type(name)),
@@ -116,9 +129,9 @@ fn text(members: &mut Map<String, Value>, name: &'static str) -> Result<Option<S
 }
 
 /// One text, or a list of texts (RFC 7519 §4.1.3).
-fn audiences(members: &mut Map<String, Value>) -> Result<Vec<String>, BadClaims> {
+fn audiences(member: Option<Value>) -> Result<Vec<String>, BadClaims> {
     let wrong = BadClaims::Type("aud");
-    match members.remove("aud") {
+    match member {
         None => Ok(Vec::new()),
         Some(Value::String(one)) => Ok(vec![one]),
         Some(Value::Array(list)) if !list.is_empty() && list.len() <= MAX_AUDIENCES => {
@@ -129,8 +142,9 @@ fn audiences(members: &mut Map<String, Value>) -> Result<Vec<String>, BadClaims>
     }
 }
 
-fn time(members: &mut Map<String, Value>, name: &'static str) -> Result<Option<Moment>, BadClaims> {
-    members.remove(name).map(|value| moment(&value, name)).transpose()
+/// A claim that is a time where it is there, such as `auth_time`. Errors name it.
+pub fn time_claim(member: Option<Value>, name: &'static str) -> Result<Option<Moment>, BadClaims> {
+    member.map(|value| moment(&value, name)).transpose()
 }
 
 /// Seconds since 1970, possibly with a fraction (RFC 7519 §2), up to the year 9999.

@@ -25,7 +25,7 @@ pub use jwk::{
     RsaKey,
 };
 pub use jws::{Invalid, Limits, Malformed, Unverified, Verified, parse};
-pub use jwt::{Audience, BadClaims, Claims, Expectations, Refused};
+pub use jwt::{Audience, BadClaims, Claims, Expectations, Refused, text_claim, time_claim};
 pub use keys::{MAX_SIGNATURE_LEN, SignatureBytes, SigningFailed, SigningKey, VerifyingKey};
 pub use keyset::{KeySet, MAX_TRIED};
 pub use signer::{SignError, Signer};

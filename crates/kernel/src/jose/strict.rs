@@ -1,6 +1,7 @@
 //! JSON as JOSE wants it: one object, no member named twice at any level (RFC 7515 §4, RFC 7519 §4), a bounded depth,
 //! nothing after it. What two readers could understand differently is refused instead of guessed.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserializer;
@@ -24,6 +25,23 @@ pub(super) fn object(bytes: &[u8]) -> Result<Map<String, Value>, NotStrict> {
         Value::Object(members) => Ok(members),
         _ => Err(NotStrict),
     }
+}
+
+/// The members of an object: those of two lists of names, in the order of the names, and the others.
+pub(super) type Apart<const N: usize, const M: usize> =
+    ([Option<Value>; N], [Option<Value>; M], Map<String, Value>);
+
+/// Reads one JSON object, with its members of these names apart; no name is in both lists. The caller has bounded the length
+/// of `bytes`.
+pub(super) fn object_with<const N: usize, const M: usize>(
+    bytes: &[u8],
+    first: &[&str; N],
+    second: &[&str; M],
+) -> Result<Apart<N, M>, NotStrict> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let members = reader.deserialize_map(Named(first, second)).map_err(|_| NotStrict)?;
+    reader.end().map_err(|_| NotStrict)?;
+    Ok(members)
 }
 
 /// Reads the value of a member of an object that is read elsewhere.
@@ -103,6 +121,64 @@ impl<'de> Visitor<'de> for Level {
     }
 }
 
+/// Reads an object, with the members of these names apart.
+struct Named<'a, const N: usize, const M: usize>(&'a [&'a str; N], &'a [&'a str; M]);
+
+impl<'de, const N: usize, const M: usize> Visitor<'de> for Named<'_, N, M> {
+    type Value = Apart<N, M>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<Self::Value, A::Error> {
+        let (mut first, mut second, mut others) = ([const { None }; N], [const { None }; M], Map::new());
+        while let Some(name) = from.next_key_seed(Text)? {
+            let value = from.next_value_seed(MEMBER)?;
+            let place = place(self.0, &mut first, &name).or_else(|| place(self.1, &mut second, &name));
+            let before = match place {
+                Some(place) => place.replace(value),
+                None => others.insert(name.into_owned(), value),
+            };
+            if before.is_some() {
+                return Err(A::Error::custom("a member is named twice"));
+            }
+        }
+        Ok((first, second, others))
+    }
+}
+
+fn place<'a, V>(names: &[&str], values: &'a mut [V], name: &str) -> Option<&'a mut V> {
+    names.iter().position(|known| *known == name).and_then(|index| values.get_mut(index))
+}
+
+/// Reads a text, without a copy where it holds no escapes.
+#[derive(Clone, Copy)]
+pub(super) struct Text;
+
+impl<'de> DeserializeSeed<'de> for Text {
+    type Value = Cow<'de, str>;
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Cow<'de, str>, D::Error> {
+        from.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Text {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Borrowed(text))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Owned(text.into()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,5 +226,19 @@ mod tests {
         assert!(object(nested(16).as_bytes()).is_ok());
         assert_eq!(object(nested(17).as_bytes()), Err(NotStrict));
         assert_eq!(object(nested(8_000).as_bytes()), Err(NotStrict));
+    }
+
+    #[test]
+    fn members_of_known_names_come_apart() {
+        let text = br#"{"b":1,"c":null,"a":"x","other":[2]}"#;
+        let ([a, none], [b, c], others) = object_with(text, &["a", "z"], &["b", "c"]).unwrap();
+        assert_eq!((a, none, b, c), (Some("x".into()), None, Some(1.into()), Some(Value::Null)));
+        assert_eq!(Value::Object(others), serde_json::json!({"other": [2]}));
+        for twice in [r#"{"a":1,"a":1}"#, r#"{"b":null,"b":null}"#, r#"{"d":1,"d":1}"#, r#"{"a":1} "#] {
+            let read = object_with(twice.as_bytes(), &["a"], &["b"]);
+            assert_eq!(read.is_err(), !twice.ends_with(' '), "{twice}");
+        }
+        assert_eq!(object_with(b"[]", &["a"], &["b"]).unwrap_err(), NotStrict);
+        assert_eq!(object_with(b"{} {}", &["a"], &["b"]).unwrap_err(), NotStrict);
     }
 }

@@ -86,8 +86,9 @@ pub struct Traits {
 
 /// Who wants to hear of changes. Called from the store's own threads: it must be quick and must not call back.
 pub trait Listener: Send + Sync {
-    /// The record has had the state `version` (or lost it by removal); every older state is out of date.
-    fn changed(&self, kind: &str, id: &[u8], version: Version);
+    /// The record has had the state `version` (or lost it by removal); every older state is out of date. Without a version
+    /// the engine does not say which state is the newest: every state known so far is out of date.
+    fn changed(&self, kind: &str, id: &[u8], version: Option<Version>);
     /// The feed is cut: changes may be missed from now on. Nothing remembered may be believed.
     fn lost(&self);
     /// The feed is whole again, from this moment on.

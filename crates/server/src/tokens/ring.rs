@@ -92,7 +92,7 @@ impl std::fmt::Debug for KeyRing {
 struct News(Notify);
 
 impl Listener for News {
-    fn changed(&self, kind: &str, _: &[u8], _: Version) {
+    fn changed(&self, kind: &str, _: &[u8], _: Option<Version>) {
         if kind == "key" {
             self.0.notify_one();
         }

@@ -13,7 +13,7 @@ use super::{Checked, Failure, LATE, Subject, create, key, replace};
 /// What was told.
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Told {
-    Changed(String, Box<[u8]>, Version),
+    Changed(String, Box<[u8]>, Option<Version>),
     Lost,
     Restored,
 }
@@ -49,7 +49,7 @@ impl Ear {
 }
 
 impl Listener for Ear {
-    fn changed(&self, kind: &str, id: &[u8], version: Version) {
+    fn changed(&self, kind: &str, id: &[u8], version: Option<Version>) {
         self.hear(Told::Changed(kind.into(), id.into(), version));
     }
 
@@ -63,7 +63,7 @@ impl Listener for Ear {
 }
 
 fn changed(id: &str, version: Version) -> Told {
-    Told::Changed("case".into(), id.as_bytes().into(), version)
+    Told::Changed("case".into(), id.as_bytes().into(), Some(version))
 }
 
 pub(super) async fn own(subject: &dyn Subject) -> Checked {
@@ -83,7 +83,7 @@ pub(super) async fn own(subject: &dyn Subject) -> Checked {
     kv.remove(&key("a")).await?;
     for told in heard() {
         let newer =
-            matches!(&told[..], [Told::Changed(_, id, version)] if **id == *b"a" && *version > second);
+            matches!(&told[..], [Told::Changed(_, id, version)] if **id == *b"a" && *version > Some(second));
         ensure!(newer, "after a removal: {told:?}");
     }
     Ok(())
@@ -110,7 +110,7 @@ pub(super) async fn in_order(subject: &dyn Subject) -> Checked {
     while let Some(joined) = racers.join_next().await {
         joined??;
     }
-    let mut last = Version(0);
+    let mut last = Some(Version(0));
     for told in ear.take() {
         let Told::Changed(_, _, version) = told else {
             return Err(Failure(format!("the feed of an undisturbed store said {told:?}")));
@@ -118,7 +118,7 @@ pub(super) async fn in_order(subject: &dyn Subject) -> Checked {
         ensure!(version > last, "{version:?} was told after {last:?}");
         last = version;
     }
-    ensure!(last > Version(0), "nothing was told");
+    ensure!(last > Some(Version(0)), "nothing was told");
     Ok(())
 }
 

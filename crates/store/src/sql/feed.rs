@@ -134,7 +134,7 @@ impl State {
     fn tell(&mut self, kind: &str, id: &[u8], version: u64) {
         for (scope, listener) in &self.listeners {
             if scope.includes(kind) {
-                listener.changed(kind, id, Version(version));
+                listener.changed(kind, id, Some(Version(version)));
             }
         }
         self.seen = version;

@@ -95,8 +95,8 @@ async fn a_near_cache_is_never_behind_its_own_process() {
 struct Ear(Mutex<Vec<String>>);
 
 impl Listener for Ear {
-    fn changed(&self, kind: &str, _: &[u8], version: Version) {
-        self.0.lock().push(format!("{kind} {}", version.0));
+    fn changed(&self, kind: &str, _: &[u8], version: Option<Version>) {
+        self.0.lock().push(format!("{kind} {}", version.expect("it names every state").0));
     }
 
     fn lost(&self) {

@@ -83,7 +83,7 @@ async fn a_sealed_key_is_removed_once() {
 struct Ear(Mutex<Vec<String>>);
 
 impl Listener for Ear {
-    fn changed(&self, kind: &str, id: &[u8], _: Version) {
+    fn changed(&self, kind: &str, id: &[u8], _: Option<Version>) {
         self.0.lock().push(format!("{kind} {}", String::from_utf8_lossy(id)));
     }
 

@@ -187,10 +187,10 @@ async fn a_group_has_members_while_one_of_them_may_come_in() {
 }
 
 #[derive(Default)]
-struct Ear(Mutex<Vec<(String, Vec<u8>, Version)>>);
+struct Ear(Mutex<Vec<(String, Vec<u8>, Option<Version>)>>);
 
 impl Listener for Ear {
-    fn changed(&self, kind: &str, id: &[u8], version: Version) {
+    fn changed(&self, kind: &str, id: &[u8], version: Option<Version>) {
         self.0.lock().push((kind.into(), id.into(), version));
     }
     fn lost(&self) {}
@@ -213,7 +213,7 @@ async fn changed_people_are_told_and_records_are_not() {
     let id = ann.id.as_bytes().to_vec();
     let expected: Vec<_> = [first, second, Version(second.0 + 1)]
         .into_iter()
-        .map(|version| ("person".to_owned(), id.clone(), version))
+        .map(|version| ("person".to_owned(), id.clone(), Some(version)))
         .collect();
     assert_eq!(*own.0.lock(), expected, "before the answer");
     let heard = tokio::time::timeout(std::time::Duration::from_secs(1), async {

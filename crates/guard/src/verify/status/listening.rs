@@ -93,8 +93,8 @@ impl Listening {
 
     /// Waits until something is known for the first time, but not for long.
     pub(crate) async fn begun(&self) {
-        let mut knows = self.knows.subscribe();
-        if !*knows.borrow() {
+        if !*self.knows.borrow() {
+            let mut knows = self.knows.subscribe();
             // Whoever waited in vain finds that nothing is known.
             let _in_vain = timeout(PATIENCE, knows.wait_for(|knows| *knows)).await.is_err();
         }

@@ -13,7 +13,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::{STRETCH, Status};
 
 pub(super) enum Change {
-    Block(BlockId, Version),
+    Block(BlockId, Option<Version>),
     Cut(SubjectTag),
     List(ListId),
     Restored,
@@ -78,7 +78,8 @@ impl Status {
     async fn take_over(&self, change: Change, now: Moment) -> Result<(), Fault> {
         match change {
             Change::Block(id, version) => {
-                if self.known.read().blocks.get(&id).is_some_and(|own| *own >= version) {
+                let own = self.known.read().blocks.get(&id).copied();
+                if own.zip(version).is_some_and(|(own, told)| own >= told) {
                     return Ok(());
                 }
                 if let Some(block) = self.blocks.load(id, now).await? {
@@ -111,7 +112,7 @@ pub(super) struct Ear {
 }
 
 impl Listener for Ear {
-    fn changed(&self, kind: &str, id: &[u8], version: Version) {
+    fn changed(&self, kind: &str, id: &[u8], version: Option<Version>) {
         let change = match kind {
             StatusBlock::KIND => BlockId::try_from(id).ok().map(|id| Change::Block(id, version)),
             Cut::KIND => SubjectTag::try_from(id).ok().map(Change::Cut),
