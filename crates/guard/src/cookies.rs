@@ -34,6 +34,7 @@ pub struct CookieSpec {
     http_only: bool,
     same_site: SameSite,
     partitioned: bool,
+    route: Option<String>,
 }
 
 /// Why a cookie cannot be as it was asked for.
@@ -65,6 +66,9 @@ pub enum CookieProblem {
     /// The domain goes into the header as it is.
     #[error("a cookie domain is a host name such as example.com: {0:?}")]
     Domain(String),
+    /// The route goes into the value as it is, behind a dot.
+    #[error("a route has letters, digits and hyphens only: {0:?}")]
+    Route(String),
     /// RFC 6265bis §5.6.
     #[error(
         "the cookie would have {0} bytes, browsers keep at most {MAX_COOKIE}: take a shorter name, path or domain"
@@ -115,6 +119,17 @@ impl CookieSpec {
         self.checked()
     }
 
+    /// The same with the name of this node behind every value, `VALUE.ROUTE`: a proxy can send a browser to the node that has its
+    /// session. [`find_routed`] reads it.
+    pub fn with_route(mut self, route: &str) -> Result<Self, CookieProblem> {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        if route.is_empty() || !route.chars().all(is_plain) {
+            return Err(CookieProblem::Route(route.to_owned()));
+        }
+        self.route = Some(route.to_owned());
+        self.checked()
+    }
+
     fn plain(name: String, secure: bool) -> Self {
         CookieSpec {
             name,
@@ -124,6 +139,7 @@ impl CookieSpec {
             http_only: true,
             same_site: SameSite::Lax,
             partitioned: false,
+            route: None,
         }
     }
 
@@ -194,7 +210,12 @@ impl CookieSpec {
     }
 
     fn text(&self, value: &str, max_age: Option<Duration>) -> String {
-        let mut cookie = cookie::Cookie::build((self.name.as_str(), value))
+        let value = match &self.route {
+            // A cookie that is taken away leads nowhere.
+            Some(route) if !value.is_empty() => format!("{value}.{route}"),
+            _ => value.to_owned(),
+        };
+        let mut cookie = cookie::Cookie::build((self.name.as_str(), value.as_str()))
             .path(self.path.as_str())
             .secure(self.secure)
             .http_only(self.http_only)
@@ -246,6 +267,14 @@ pub fn find<'a>(headers: &'a HeaderMap, name: &str) -> Found<'a> {
         }
     }
     found
+}
+
+/// The same for a cookie that may have a route behind its value, of whichever node: the value without it.
+pub fn find_routed<'a>(headers: &'a HeaderMap, name: &str) -> Found<'a> {
+    match find(headers, name) {
+        Found::One(value) => Found::One(value.split(|byte| *byte == b'.').next().unwrap_or(value)),
+        other => other,
+    }
 }
 
 /// All cookies of a request as name and value, without white space around them and without quotation marks.
@@ -348,6 +377,23 @@ mod tests {
         assert_eq!(find(&found, "d"), Found::Nothing);
         assert_eq!(find(&headers(&["a=1; a=2"]), "a"), Found::Ambiguous);
         assert_eq!(find(&headers(&["a=1", "a=2"]), "a"), Found::Ambiguous);
+    }
+
+    #[test]
+    fn a_route_stands_behind_the_value_and_is_not_part_of_it() {
+        let routed = CookieSpec::for_https("session").unwrap().with_route("node-A1").unwrap();
+        assert!(routed.set("v", None).unwrap().to_str().unwrap().starts_with("__Host-session=v.node-A1; "));
+        assert!(routed.clear().unwrap().to_str().unwrap().starts_with("__Host-session=; "));
+        for (line, value) in
+            [("a=v.node-A1", &b"v"[..]), ("a=v", b"v"), ("a=v.", b"v"), ("a=.x", b""), ("a=v.b.c", b"v")]
+        {
+            assert_eq!(find_routed(&headers(&[line]), "a"), Found::One(value), "{line}");
+        }
+        assert_eq!(find_routed(&headers(&["a=v.b", "a=v.c"]), "a"), Found::Ambiguous);
+        for odd in ["", "a.b", "a;b", "ä"] {
+            let spec = CookieSpec::for_https("session").unwrap();
+            assert_eq!(spec.with_route(odd), Err(CookieProblem::Route(odd.to_owned())));
+        }
     }
 
     proptest! {

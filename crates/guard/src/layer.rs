@@ -19,7 +19,7 @@ use http::{HeaderMap, Request};
 use tower::{Layer, Service};
 
 use crate::ambient::{SystemClock, SystemEntropy};
-use crate::cookies::{CookieSpec, Found, find, warn_near_limits};
+use crate::cookies::{CookieSpec, Found, find_routed, warn_near_limits};
 use crate::people::KvPeople;
 use crate::sessions::Sessions;
 use crate::signed_in::{Door, Presented, Rejection};
@@ -161,7 +161,7 @@ where
 async fn open(doorway: &Arc<Inner>, headers: &HeaderMap, peer: Option<IpAddr>) -> Result<Door, Rejection> {
     let now = doorway.clock.0.now();
     warn_near_limits(headers);
-    let handle = match find(headers, doorway.cookie.name()) {
+    let handle = match find_routed(headers, doorway.cookie.name()) {
         Found::Ambiguous => return Err(Rejection::AmbiguousCookie),
         Found::Nothing => None,
         // A foreign or damaged value is as good as none.

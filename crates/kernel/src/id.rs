@@ -112,6 +112,10 @@ identifier! {
     AccessTokenId
 }
 identifier! {
+    /// Names one start of the program on one node.
+    NodeId
+}
+identifier! {
     /// Names a status list; the last part of its address.
     ListId
 }

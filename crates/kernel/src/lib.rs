@@ -11,6 +11,7 @@ pub mod id;
 pub mod jose;
 pub mod keyring;
 pub mod near;
+pub mod node;
 pub mod person;
 pub mod ports;
 pub mod record;

@@ -74,8 +74,13 @@ impl<R: Record> Book<R> {
         Book { kv, near: None }
     }
 
-    /// A book that remembers up to `budget` bytes of decoded records, kept honest by the store's feed of changes.
+    /// A book that remembers up to `budget` bytes of decoded records, kept honest by the store's feed of changes. It remembers
+    /// nothing where others write to the store and it does not tell.
     pub fn with_near_cache(kv: Arc<dyn Kv>, budget: usize) -> Self {
+        let traits = kv.traits();
+        if traits.shared && !traits.pushes {
+            return Self::new(kv);
+        }
         let near = Arc::new(Near::new(R::KIND, budget));
         kv.changes(near.clone());
         Book { kv, near: Some(near) }

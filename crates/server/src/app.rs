@@ -8,14 +8,14 @@ use gateward_guard::cookies::{CookieProblem, CookieSpec, SameSite};
 use gateward_guard::csrf::FormTokens;
 use gateward_guard::{Lifetimes, Policy, RootKey, Sessions};
 use gateward_kernel::event::Event;
-use gateward_kernel::ports::{Directory, Kv};
+use gateward_kernel::id::NodeId;
+use gateward_kernel::node::Roster;
+use gateward_kernel::ports::Directory;
 use gateward_kernel::record::Book;
 use gateward_kernel::secret::Entropy;
 use gateward_kernel::session::{Life, Session};
 use gateward_kernel::throttle::Rate;
 use gateward_kernel::time::{Clock, Moment};
-use gateward_store::Sqlite;
-use gateward_store::layers::Meter;
 use http::HeaderValue;
 use ipnet::IpNet;
 use tokio::sync::watch;
@@ -30,6 +30,7 @@ use crate::login::throttle::Throttle;
 use crate::oauth::Published;
 use crate::password::Passwords;
 use crate::people::DirectoryPeople;
+use crate::stores::Stores;
 use crate::telemetry::{Metrics, audit};
 use crate::tokens::Tokens;
 use crate::tokens::ring::KeyRing;
@@ -79,14 +80,14 @@ pub struct App {
     pub trusted: Vec<IpNet>,
     /// What pages may load and where their forms may lead.
     pub content_security_policy: HeaderValue,
-    /// The database.
-    pub database: Sqlite,
+    /// The stores.
+    pub stores: Stores,
+    /// Which start of the program this is.
+    pub node: NodeId,
+    /// What it knows of the other nodes.
+    pub roster: watch::Sender<Roster>,
     /// The figures.
     pub metrics: Metrics,
-    /// The figures of the stores.
-    pub meter: Arc<Meter>,
-    /// The records in the database, whatever the sessions' store is.
-    pub records: Arc<dyn Kv>,
     requests: AtomicU64,
     boot: u32,
 }
@@ -105,14 +106,8 @@ pub struct Parts {
     pub base: Url,
     /// The root key.
     pub root: RootKey,
-    /// The database.
-    pub database: Sqlite,
-    /// The records in the database.
-    pub records: Arc<dyn Kv>,
-    /// Where sessions are kept.
-    pub kv: Arc<dyn Kv>,
-    /// The figures of both.
-    pub meter: Arc<Meter>,
+    /// The stores.
+    pub stores: Stores,
     /// The passwords.
     pub passwords: Passwords,
     /// The keys that sign tokens.
@@ -126,25 +121,31 @@ pub struct Parts {
 impl App {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> anyhow::Result<Arc<App>> {
-        let Parts { settings, base, root, database, records, kv, meter, passwords, ring, clock, entropy } =
-            parts;
+        let Parts { settings, base, root, stores, passwords, ring, clock, entropy } = parts;
         let cache = settings.sessions.cache.as_usize();
         let issuer = base.as_str().trim_end_matches('/');
         // A quarter of the cache is for people, and a quarter for tokens: there are fewer of them than sessions.
-        let tokens = Tokens::new(&settings, issuer, ring, &records, cache / 4, &root, &entropy)?;
-        let people = DirectoryPeople::new(database.directory(), cache / 4);
-        let sessions =
-            Sessions::new(kv.clone(), cache / 2, people, policy(&settings), &root, entropy.clone())
-                .with_dependents(tokens.grants.clone());
+        let tokens = Tokens::new(&settings, issuer, ring, &stores, cache / 4, &root, &entropy)?;
+        let people = DirectoryPeople::new(stores.directory(), cache / 4);
+        let sessions = Sessions::new(
+            stores.sessions.clone(),
+            cache / 2,
+            people,
+            policy(&settings),
+            &root,
+            entropy.clone(),
+        )
+        .with_dependents(tokens.grants.clone());
         let throttle = &settings.throttle;
         let rate = |burst, every: config::Span| Rate { burst, every: every.duration() };
         let throttle = Throttle::new(
-            // Counted in the database, so that neither a restart nor the session strategy forgets guesses.
-            Book::new(records.clone()),
+            // Counted in the directory's database, so that neither a restart nor another node forgets guesses.
+            Book::new(stores.records.clone()),
             rate(throttle.account_burst, throttle.account_every),
             rate(throttle.network_burst, throttle.network_every),
             &root,
         );
+        let node = NodeId::random(&*entropy);
         let mut boot = [0; 4];
         entropy.fill(&mut boot);
         Ok(Arc::new(App {
@@ -155,7 +156,7 @@ impl App {
             trusted: settings.trusted_proxies.iter().map(|cidr| cidr.network()).collect(),
             gatehouse: Gatehouse::new(&settings.app, &base),
             form_tokens: FormTokens::new(&root),
-            setup: Book::new(records.clone()),
+            setup: Book::new(stores.records.clone()),
             tokens,
             published: Published::default(),
             stopping: watch::Sender::new(false),
@@ -171,9 +172,9 @@ impl App {
             sessions,
             passwords,
             throttle,
-            database,
-            records,
-            meter,
+            node,
+            roster: watch::Sender::new(Roster::default()),
+            stores,
         }))
     }
 
@@ -243,6 +244,10 @@ impl Cookies {
             config::SameSite::Strict => SameSite::Strict,
             config::SameSite::Lax => SameSite::Lax,
             config::SameSite::None => SameSite::None,
+        };
+        let session = match &settings.node {
+            Some(node) => session.with_route(node.as_str())?,
+            None => session,
         };
         Ok(Cookies {
             session: session.same_site(same_site)?.partitioned(cookie.partitioned)?,

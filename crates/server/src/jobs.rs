@@ -4,7 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use gateward_kernel::ports::Kv;
+use gateward_kernel::node::{EVERY, NodeSign, Roster};
+use gateward_kernel::ports::Fault;
+use gateward_kernel::record::{Book, Decision};
+
+use gateward_kernel::time::Moment;
 
 use crate::app::App;
 use crate::login::flow::reload_peppers;
@@ -22,11 +26,13 @@ const FORGET_EVERY: Duration = Duration::from_secs(60);
 const REST: Duration = Duration::from_secs(10);
 
 /// Sweeps until the program ends.
-pub async fn sweep(app: Arc<App>, stores: Vec<Arc<dyn Kv>>) {
+pub async fn sweep(app: Arc<App>) {
     loop {
         let mut more = false;
         let begun = app.clock.now();
-        for store in &stores {
+        // What nodes share is swept by one of them.
+        let leads = app.roster.borrow().leads;
+        for store in app.stores.to_sweep(leads) {
             match store.sweep(app.clock.now(), STEP).await {
                 Ok(count) => {
                     app.metrics.swept.fetch_add(count as u64, Ordering::Relaxed);
@@ -36,6 +42,10 @@ pub async fn sweep(app: Arc<App>, stores: Vec<Arc<dyn Kv>>) {
             }
         }
         let old = app.clock.now() - app.settings.audit.keep.duration();
+        if !leads && app.stores.is_cluster() {
+            tokio::time::sleep(if more { BREATH } else { REST }).await;
+            continue;
+        }
         match app.directory().sweep_events(old, STEP).await {
             Ok(count) => {
                 app.metrics.swept_events.fetch_add(count as u64, Ordering::Relaxed);
@@ -74,5 +84,56 @@ pub async fn follow_status(app: Arc<App>) {
     tokio::select! {
         () = app.tokens.status.follow(&*app.clock) => {}
         () = forget => {}
+    }
+}
+
+/// Tells the other nodes that this one lives, and learns which of them do.
+pub async fn give_signs_of_life(app: Arc<App>) {
+    let signs: Book<NodeSign> = Book::new(app.stores.records.clone());
+    let begun = app.clock.now();
+    loop {
+        match sign_and_look(&app, &signs, begun).await {
+            Ok(roster) => {
+                warn(&app.roster.borrow(), &roster);
+                app.roster.send_replace(roster);
+            }
+            Err(fault) => tracing::warn!(%fault, "no sign of life could be given to the other nodes"),
+        }
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+async fn sign_and_look(app: &App, signs: &Book<NodeSign>, begun: Moment) -> Result<Roster, Fault> {
+    let now = app.clock.now();
+    let name = app.settings.node.as_ref().map(|name| name.as_str().to_owned());
+    let sign = NodeSign { id: app.node, name, version: env!("CARGO_PKG_VERSION").into(), begun, at: now };
+    if signs.change(app.node, now, |_| Decision::Write(sign.clone(), ())).await?.is_none() {
+        signs.create(sign.clone(), now).await?;
+    }
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let (page, next) = signs.page(after, 100, now).await?;
+        all.extend(page.into_iter().map(|loaded| loaded.record));
+        match next {
+            Some(next) => after = Some(next),
+            None => return Ok(Roster::of(all, app.node, app.clock.now())),
+        }
+    }
+}
+
+/// Says what is new and wrong, once.
+fn warn(before: &Roster, now: &Roster) {
+    for (node, by) in &now.ahead {
+        if !before.ahead.iter().any(|(known, _)| known == node) {
+            let seconds = by.as_secs_f64();
+            tracing::error!(
+                node,
+                seconds,
+                "this clock is behind that of another node: sessions and tokens end at the wrong time; set the clocks"
+            );
+        }
+    }
+    if now.namesake && !before.namesake {
+        tracing::error!("another node has the same name: give every node a `node` of its own");
     }
 }

@@ -21,5 +21,6 @@ pub mod routes;
 pub mod serve;
 pub mod session;
 pub mod start;
+pub mod stores;
 pub mod telemetry;
 pub mod tokens;

@@ -105,12 +105,9 @@ impl Front {
     }
 
     async fn ready(&self) -> Response<Body> {
-        let (store, directory) =
-            tokio::join!(self.app.sessions.book().kv().ping(), self.app.directory().ping());
-        let faults: Vec<String> = [("sessions", store), ("directory", directory)]
-            .into_iter()
-            .filter_map(|(what, answer)| answer.err().map(|fault| format!("{what}: {}\n", fault.kind)))
-            .collect();
+        let faults = self.app.stores.ping().await;
+        let faults: Vec<String> =
+            faults.into_iter().map(|(role, fault)| format!("{}: {}\n", role.name(), fault.kind)).collect();
         match faults.is_empty() {
             true => plain(StatusCode::OK, "ready\n"),
             false => plain(StatusCode::SERVICE_UNAVAILABLE, faults.concat()),

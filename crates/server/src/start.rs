@@ -3,29 +3,21 @@
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 use gateward_guard::{RootKey, SystemClock, SystemEntropy};
-use gateward_kernel::ports::Kv;
+use gateward_kernel::ports::Directory;
 use gateward_kernel::secret::Entropy;
 use gateward_kernel::time::Clock;
-use gateward_store::layers::{Deadline, Meter, Metered};
-use gateward_store::{Memory, OpenError, Sqlite, SqliteOptions};
 use url::Url;
 
 use crate::app::{App, Parts};
-use crate::config::{Pepper, SessionStore, Settings};
+use crate::config::{Pepper, Settings};
 use crate::keyfile;
 use crate::password::Passwords;
 use crate::password::pepper::{PepperFault, Peppers};
+use crate::stores::Stores;
 use crate::tokens::ring::{KeyRing, RingSettings};
-
-/// The database in the data directory.
-pub const DATABASE: &str = "gateward.db";
-
-/// How long any call to a store may take: a request should fail before its caller gives up.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Whether what is missing may be made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,29 +29,10 @@ pub enum Missing {
 }
 
 /// Opens everything and puts the program together. Nothing is changed when something is refused.
-pub async fn open(settings: Settings, base: Url, missing: Missing) -> anyhow::Result<Opened> {
+pub async fn open(settings: Settings, base: Url, missing: Missing) -> anyhow::Result<Arc<App>> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     open_with(settings, base, missing, clock, entropy).await
-}
-
-/// The program, and the stores that are to be swept.
-#[derive(Debug)]
-pub struct Opened {
-    /// The program.
-    pub app: Arc<App>,
-    /// The stores.
-    pub stores: Stores,
-}
-
-/// The stores beneath.
-#[derive(Clone)]
-pub struct Stores(pub Vec<Arc<dyn Kv>>);
-
-impl std::fmt::Debug for Stores {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Stores({})", self.0.len())
-    }
 }
 
 /// The same with a clock and randomness of the caller's: tests hold both.
@@ -69,11 +42,12 @@ pub async fn open_with(
     missing: Missing,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-) -> anyhow::Result<Opened> {
+) -> anyhow::Result<Arc<App>> {
     data_directory(&settings.data, missing)?;
-    let database = open_database(&settings.data.join(DATABASE), missing)?;
-    let root = root_key(&settings.root_key_file(), &database, &*entropy).await?;
-    let peppers = peppers(&settings, &database, &root, &*entropy, &*clock).await?;
+    let stores = Stores::open(&settings, missing).await?;
+    let directory = stores.directory();
+    let root = root_key(&settings.root_key_file(), &*directory, &*entropy).await?;
+    let peppers = peppers(&settings, &directory, &root, &*entropy, &*clock).await?;
     let refused = match &settings.passwords.blocklist {
         None => String::new(),
         Some(file) => std::fs::read_to_string(file)
@@ -81,33 +55,10 @@ pub async fn open_with(
     };
     let passwords = Passwords::start(&settings.passwords, peppers, &refused, entropy.clone())?;
     // Without keys as yet: whoever serves or works with keys starts it.
-    let ring = KeyRing::new(database.directory(), root.clone(), RingSettings::of(&settings), entropy.clone());
-    let meter = Arc::new(Meter::default());
-    let layered =
-        |kv| -> Arc<dyn Kv> { Arc::new(Metered::new(Arc::new(Deadline::new(kv, PATIENCE)), meter.clone())) };
-    let records = layered(database.kv());
-    let (kv, stores) = match settings.sessions.store {
-        SessionStore::Sqlite => (records.clone(), vec![records.clone()]),
-        SessionStore::Memory => {
-            let memory = layered(Arc::new(Memory::new()));
-            (memory.clone(), vec![records.clone(), memory])
-        }
-    };
-    let app = App::new(Parts {
-        settings,
-        base,
-        root,
-        database,
-        records,
-        kv,
-        meter,
-        passwords,
-        ring,
-        clock,
-        entropy,
-    })?;
+    let ring = KeyRing::new(directory, root.clone(), RingSettings::of(&settings), entropy.clone());
+    let app = App::new(Parts { settings, base, root, stores, passwords, ring, clock, entropy })?;
     app.tokens.status.reload(app.clock.now()).await?;
-    Ok(Opened { app, stores: Stores(stores) })
+    Ok(app)
 }
 
 fn data_directory(path: &Path, missing: Missing) -> anyhow::Result<()> {
@@ -150,32 +101,13 @@ fn data_directory(path: &Path, missing: Missing) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn open_database(path: &Path, missing: Missing) -> anyhow::Result<Sqlite> {
-    let options = SqliteOptions::default();
-    let opened = match missing {
-        Missing::Create => Sqlite::open(path, &options),
-        Missing::Refuse => Sqlite::open_existing(path, &options),
-    };
-    let shown = path.display();
-    opened.map_err(|error| match &error {
-        OpenError::Newer { .. } => {
-            anyhow::anyhow!("{shown}: {error}: start the newer gateward, or bring back a backup")
-        }
-        OpenError::NotADatabase | OpenError::Corrupt { .. } => {
-            anyhow::anyhow!("{shown}: {error}: bring back a backup, or move the file away to begin anew")
-        }
-        _ => anyhow::anyhow!("{shown}: {error}"),
-    })
-}
-
 /// Reads the root key; makes it when there is neither a key nor anything that was made with one.
-async fn root_key(path: &Path, database: &Sqlite, entropy: &dyn Entropy) -> anyhow::Result<RootKey> {
+async fn root_key(path: &Path, directory: &dyn Directory, entropy: &dyn Entropy) -> anyhow::Result<RootKey> {
     let shown = path.display();
     match std::fs::read(path) {
         Ok(bytes) => keyfile::parse(&bytes)
             .with_context(|| format!("{shown} is no root key: 64 hexadecimal digits in one line")),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let directory = database.directory();
             let used = !directory.sealed_keys("pepper").await?.is_empty()
                 || !directory.sealed_keys("signing").await?.is_empty()
                 || !directory
@@ -184,7 +116,7 @@ async fn root_key(path: &Path, database: &Sqlite, entropy: &dyn Entropy) -> anyh
                     .is_empty();
             if used {
                 bail!(
-                    "the root key {shown} is missing, and the database was used with one: bring the file back from a backup"
+                    "the root key {shown} is missing, and the database was used with one: bring the file back from a backup, or copy it from another node of the same installation"
                 );
             }
             let key = RootKey::random(entropy);
@@ -198,7 +130,7 @@ async fn root_key(path: &Path, database: &Sqlite, entropy: &dyn Entropy) -> anyh
 
 async fn peppers(
     settings: &Settings,
-    database: &Sqlite,
+    directory: &Arc<dyn Directory>,
     root: &RootKey,
     entropy: &dyn Entropy,
     clock: &dyn Clock,
@@ -211,13 +143,12 @@ async fn peppers(
             Peppers::from_file(&text).map_err(|problem| anyhow::anyhow!("passwords.pepper: {problem}"))
         }
         Pepper::Data => {
-            let directory = database.directory();
-            let found = Peppers::from_directory(&*directory, root).await?;
+            let found = Peppers::from_directory(&**directory, root).await?;
             if found.current().is_some() {
                 return Ok(found);
             }
-            Peppers::add_to_directory(&*directory, root, entropy, clock.now()).await?;
-            Peppers::from_directory(&*directory, root).await.map_err(|fault: PepperFault| fault.into())
+            Peppers::add_to_directory(&**directory, root, entropy, clock.now()).await?;
+            Peppers::from_directory(&**directory, root).await.map_err(|fault: PepperFault| fault.into())
         }
     }
 }

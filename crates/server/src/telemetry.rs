@@ -107,23 +107,38 @@ pub fn exposition(app: &App) -> String {
     page.one("gateward_hashing_waiting", "gauge", "Passwords that wait to be hashed.", pool.waiting() as u64);
     page.one("gateward_hashing_threads", "gauge", "Threads that hash passwords.", pool.threads() as u64);
     caches(app, &mut page);
-    let database = app.database.figures();
-    page.one(
-        "gateward_database_transactions_total",
-        "counter",
-        "Transactions committed.",
-        database.transactions,
-    );
-    page.one("gateward_database_writes_total", "counter", "Writes in these transactions.", database.writes);
-    page.one("gateward_database_queue", "gauge", "Writes that wait.", database.writes_waiting as u64);
+    if let Some(database) = app.stores.sqlite() {
+        let (transactions, writes) = (database.transactions, database.writes);
+        page.one("gateward_database_transactions_total", "counter", "Transactions committed.", transactions);
+        page.one("gateward_database_writes_total", "counter", "Writes in these transactions.", writes);
+        page.one("gateward_database_queue", "gauge", "Writes that wait.", database.writes_waiting as u64);
+    }
+    nodes(app, &mut page);
     stores(app, &mut page);
     page.0
+}
+
+fn nodes(app: &App, page: &mut Exposition) {
+    let roster = app.roster.borrow();
+    page.one(
+        "gateward_nodes",
+        "gauge",
+        "Nodes that are alive, as far as this one knows.",
+        roster.living.len() as u64,
+    );
+    let behind = roster.ahead.iter().map(|(_, by)| by.as_secs()).max().unwrap_or(0);
+    page.one(
+        "gateward_clock_behind_seconds",
+        "gauge",
+        "How far this node's clock is behind another's, if it is.",
+        behind,
+    );
 }
 
 fn stores(app: &App, page: &mut Exposition) {
     let name = "gateward_store_seconds";
     page.begin(name, "histogram", "How long calls to the stores of records took.");
-    for figure in app.meter.figures() {
+    for figure in app.stores.meter.figures() {
         let labels =
             format!("operation=\"{}\",outcome=\"{}\"", figure.operation.name(), figure.outcome.name());
         let mut below = 0;

@@ -1,5 +1,6 @@
 //! `gateward doctor`: looks at everything an operator may have overlooked; each finding says what to do.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
@@ -7,12 +8,13 @@ use std::time::Duration;
 use gateward_guard::cookies::{MANY_COOKIES, MAX_COOKIE};
 use gateward_kernel::person::ADMINS;
 use gateward_kernel::time::Clock;
+use gateward_store::checkup;
 use serde_json::{Value, json};
 
 use super::show::Show;
 use super::{Done, Trouble, with_app};
 use crate::app::App;
-use crate::config::{SessionStore, Settings};
+use crate::config::Settings;
 use crate::start::Missing;
 
 /// 2026-01-01: a clock before that is wrong.
@@ -27,7 +29,7 @@ enum Level {
 
 struct Finding {
     level: Level,
-    what: &'static str,
+    what: Cow<'static, str>,
     words: String,
 }
 
@@ -35,8 +37,8 @@ struct Finding {
 struct Findings(Vec<Finding>);
 
 impl Findings {
-    fn add(&mut self, level: Level, what: &'static str, words: impl Into<String>) {
-        self.0.push(Finding { level, what, words: words.into() });
+    fn add(&mut self, level: Level, what: impl Into<Cow<'static, str>>, words: impl Into<String>) {
+        self.0.push(Finding { level, what: what.into(), words: words.into() });
     }
 }
 
@@ -163,18 +165,21 @@ fn about_files(settings: &Settings, findings: &mut Findings) {
 }
 
 async fn about_stores(app: &App, findings: &mut Findings) {
-    match app.directory().ping().await {
-        Ok(()) => findings.add(Level::Good, "database", "answers"),
-        Err(fault) => findings.add(Level::Wrong, "database", fault.to_string()),
+    for (role, fault) in app.stores.ping().await {
+        findings.add(Level::Wrong, role.name(), fault.to_string());
     }
-    match app.settings.sessions.store {
-        SessionStore::Sqlite => findings.add(
-            Level::Good,
-            "sessions",
-            "are kept in the database: they survive restarts and crashes",
-        ),
-        SessionStore::Memory => {
-            findings.add(Level::Look, "sessions", "are kept in memory: every restart signs everybody out")
+    for (roles, found) in app.stores.checkup().await {
+        for finding in found {
+            let level = match finding.level {
+                checkup::Level::Good => Level::Good,
+                checkup::Level::Warning => Level::Look,
+                checkup::Level::Bad => Level::Wrong,
+            };
+            let words = match finding.advice {
+                None => finding.said,
+                Some(advice) => format!("{}: {advice}", finding.said),
+            };
+            findings.add(level, roles.clone(), words);
         }
     }
     match app.directory().group_has_members(ADMINS).await {

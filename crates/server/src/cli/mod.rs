@@ -200,7 +200,7 @@ fn with_app<T>(
         // A failed command tells its failure itself; only what is alarming is worth a line beside it.
         crate::telemetry::start_logs(&config::Log { level: config::LogLevel::Error, ..settings.log.clone() });
         let base = settings.base_url();
-        let opened = start::open(settings, base, missing).await?;
-        work(&opened.app).await
+        let app = start::open(settings, base, missing).await?;
+        work(&app).await
     })
 }

@@ -31,8 +31,7 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     // The port first: when it is taken, nothing else has happened.
     let listening = listen(settings.listen).await?;
     let base = settings.base_url_on(listening.address);
-    let opened = start::open(settings, base, Missing::Create).await?;
-    let app = opened.app;
+    let app = start::open(settings, base, Missing::Create).await?;
     app.tokens.mint.ring().start(app.clock.now()).await?;
     let invitation = invite(app.directory(), &app.setup, &app.base, &*app.entropy, app.clock.now()).await?;
     let address = listening.address;
@@ -43,7 +42,8 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
         println!("Sessions are kept in memory only: a restart signs everybody out.");
     }
     tell(&invitation);
-    tokio::spawn(jobs::sweep(app.clone(), opened.stores.0));
+    tokio::spawn(jobs::sweep(app.clone()));
+    tokio::spawn(jobs::give_signs_of_life(app.clone()));
     tokio::spawn(jobs::watch_keys(app.clone()));
     tokio::spawn(jobs::follow_status(app.clone()));
     if let Some(tls) = watched {

@@ -38,9 +38,10 @@ pub use sections::{
 };
 pub use sources::{DEFAULT_FILE, FileText, Flag, SecretFile, Sources};
 pub use values::{
-    Algorithm, Allow, Bytes, Cidr, ClaimName, CookieDomain, CookiePrefix, DirectoryStore, GroupName,
-    HostPath, HostPattern, Language, LogFormat, LogLevel, Method, NodeName, PathPattern, Pepper,
-    ResourceName, SameSite, ScopeName, Secret, SessionStore, SiteUrl, Span, TokenFormat,
+    Algorithm, Allow, Bytes, Cidr, ClaimName, CookieDomain, CookiePrefix, DirectoryStore, EngineAddress,
+    EngineKind, GroupName, HostPath, HostPattern, Language, LogFormat, LogLevel, Method, NodeName,
+    PathPattern, Pepper, ResourceName, SameSite, ScopeName, Secret, SessionStore, SiteUrl, Span, TokenFormat,
+    TokenStore,
 };
 
 /// Settings that are complete and right, and where each value comes from.

@@ -1,6 +1,6 @@
 //! How a session secret is presented: in the cookie, or in `Authorization: Bearer` by apps. Never in both.
 
-use gateward_guard::cookies::{Found, find};
+use gateward_guard::cookies::{Found, find_routed};
 use gateward_kernel::refusal::Refusal;
 use gateward_kernel::session::{Handle, Transport};
 use http::HeaderMap;
@@ -19,7 +19,7 @@ pub fn secret(app: &App, headers: &HeaderMap) -> Result<Option<(Handle, Transpor
 
 /// What a request presents as a session secret, genuine or not, and how it travelled.
 pub fn presented<'a>(headers: &'a HeaderMap, cookie: &str) -> Result<Option<(&'a [u8], Transport)>, Refusal> {
-    let cookie = match find(headers, cookie) {
+    let cookie = match find_routed(headers, cookie) {
         Found::Nothing => None,
         Found::One(value) => Some(value),
         Found::Ambiguous => {

@@ -18,7 +18,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateward_kernel::grant::RefreshPolicy;
-use gateward_kernel::ports::Kv;
 use gateward_kernel::secret::{Entropy, RootKey};
 
 use crate::config::Settings;
@@ -28,6 +27,8 @@ use mint::Mint;
 use resource::Resources;
 use ring::KeyRing;
 use status::Status;
+
+use crate::stores::Stores;
 
 /// Places in status lists stay reserved so much longer than their tokens live: for retried refreshes and skewed clocks.
 const SLACK: Duration = Duration::from_secs(15 * 60);
@@ -58,21 +59,22 @@ pub fn refresh_policy(settings: &Settings) -> RefreshPolicy {
 }
 
 impl Tokens {
-    /// Tokens of `issuer`, kept in this durable store and remembered in up to `cache` bytes.
+    /// Tokens of `issuer`, remembered in up to `cache` bytes. Everything but opaque access tokens is kept where nothing is lost.
     pub fn new(
         settings: &Settings,
         issuer: &str,
         ring: Arc<KeyRing>,
-        kv: &Arc<dyn Kv>,
+        stores: &Stores,
         cache: usize,
         root: &RootKey,
         entropy: &Arc<dyn Entropy>,
     ) -> anyhow::Result<Self> {
         let resources = Resources::new(settings, issuer)?;
-        let status = Status::new(kv, entropy.clone(), resources.longest() + SLACK);
+        let status = Status::new(&stores.records, entropy.clone(), resources.longest() + SLACK);
         let policy = refresh_policy(settings);
-        let grants = Grants::new(kv.clone(), cache / 2, status.clone(), policy, root, entropy.clone());
-        let mint = Mint::new(settings, issuer, ring, kv.clone(), cache / 4, root, entropy.clone());
+        let grants =
+            Grants::new(stores.records.clone(), cache / 2, status.clone(), policy, root, entropy.clone());
+        let mint = Mint::new(settings, issuer, ring, stores.tokens.clone(), cache / 4, root, entropy.clone());
         Ok(Tokens { resources, grants, mint, status, seen: SeenTokens::new(cache / 4) })
     }
 }

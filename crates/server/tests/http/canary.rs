@@ -124,7 +124,7 @@ async fn no_secret_is_written_down_anywhere() {
     let mut answers: Vec<Answer> = Vec::new();
 
     // The first administrator.
-    let links = Book::new(house.app.database.kv());
+    let links = Book::new(house.app.stores.records.clone());
     let app = &house.app;
     let invited = invite(app.directory(), &links, &app.base, &*app.entropy, house.now()).await.unwrap();
     let Invitation::Link(link) = invited else { panic!("no link") };

@@ -70,15 +70,15 @@ impl House {
         let address = listening.address;
         let base = settings.base_url_on(address);
         let entropy = Arc::new(SeededEntropy::new(SEED.fetch_add(1, Ordering::Relaxed) << 32));
-        let opened = open_with(settings, base, Missing::Create, clock.clone(), entropy).await.unwrap();
-        opened.app.tokens.mint.ring().start(clock.now()).await.unwrap();
-        tokio::spawn(gateward::jobs::follow_status(opened.app.clone()));
+        let app = open_with(settings, base, Missing::Create, clock.clone(), entropy).await.unwrap();
+        app.tokens.mint.ring().start(clock.now()).await.unwrap();
+        tokio::spawn(gateward::jobs::follow_status(app.clone()));
         let (stop, stopped) = oneshot::channel::<()>();
         let stop_when_dropped = async move {
             let _dropped = stopped.await;
         };
-        listening.serve(opened.app.clone(), None, stop_when_dropped).unwrap();
-        House { app: opened.app, clock, address, data, text: text.to_owned(), _stop: stop }
+        listening.serve(app.clone(), None, stop_when_dropped).unwrap();
+        House { app, clock, address, data, text: text.to_owned(), _stop: stop }
     }
 
     pub(crate) fn now(&self) -> Moment {

@@ -12,7 +12,7 @@ const NEW: &str = "granite walnut harbour";
 
 async fn invitation(house: &House) -> Invitation {
     let app = &house.app;
-    let links = Book::new(app.database.kv());
+    let links = Book::new(app.stores.records.clone());
     invite(app.directory(), &links, &app.base, &*app.entropy, house.now()).await.unwrap()
 }
 

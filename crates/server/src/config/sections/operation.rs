@@ -66,9 +66,9 @@ settings! {
 }
 
 settings! {
-    /// Where people live.
+    /// Where people live, and with them everything else that must not be lost: grants, keys, audit events.
     pub struct Directory {
-        /// `sqlite`: the database in the data directory.
+        /// `sqlite`: the database in the data directory. Or `postgres://…`, which several nodes can share.
         store: DirectoryStore = "sqlite";
     }
 }

@@ -7,8 +7,11 @@ settings! {
     /// How long people stay signed in. A session ends when it was not used for its idle time, and at the
     /// latest when its absolute time is over, whichever comes first.
     pub struct Sessions {
-        /// Where sessions live: `sqlite`, in the data directory, or `memory`, where a restart ends them.
-        store: SessionStore = "sqlite";
+        /// Where sessions live. `directory`: in the same database as people. `sqlite`: in the data directory of each
+        /// node. `memory`: a restart ends them. Or the address of a store that nodes share: `postgres://…`,
+        /// `redis://…`, `redis+sentinel://…`, `redis+cluster://…`, `memcached://…`, `nats://…`. `docs/cluster.md`
+        /// helps to choose.
+        store: SessionStore = "directory";
 
         /// A session that was not used for this long is over. Not longer than `absolute`.
         idle: Span = "30m" in "1s" ..= "3650d";

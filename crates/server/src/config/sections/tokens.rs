@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::config::definition::{Record, record, settings};
-use crate::config::values::{Algorithm, ClaimName, ResourceName, ScopeName, Span, TokenFormat};
+use crate::config::values::{Algorithm, ClaimName, ResourceName, ScopeName, Span, TokenFormat, TokenStore};
 
 settings! {
     /// Access and refresh tokens for apps and services. Browsers need none: they have sessions.
@@ -11,6 +11,10 @@ settings! {
         /// How long an access token counts. Short, because whoever looks at tokens without asking Gateward only
         /// learns from the status list or the push channel that one was revoked.
         access_lifetime: Span = "5m" in "5s" ..= "24h";
+
+        /// Where opaque access tokens live. `directory`: in the same database as people. Or an address as in
+        /// `sessions.store`; they are short-lived, so they may be kept where a little can be lost.
+        store: TokenStore = "directory";
 
         /// What access tokens are: `jwt`, which a resource checks by itself (RFC 9068), or `opaque`, which it has to
         /// ask Gateward about.

@@ -29,6 +29,8 @@ const NUMBER: &str = "a whole number, from 1 to 1000";
 const SOCKET: &str = "an IP address and a port such as \"127.0.0.1:8080\" or \"[::]:8080\"";
 const NETWORK: &str = "an IP address or a network such as \"10.0.0.0/8\" or \"2001:db8::/32\"";
 const NETWORKS: &str = "a list, each an IP address or a network such as \"10.0.0.0/8\" or \"2001:db8::/32\"";
+const STORE: &str = "\"directory\", \"sqlite\", \"memory\", or an address such as \"postgres://…\", \"redis://…\", \
+     \"redis+sentinel://…\", \"redis+cluster://…\", \"memcached://…\", \"nats://…\"";
 const SIZE: &str =
     "a whole number of bytes, or one with KiB, MiB or GiB such as \"64KiB\", from 4KiB to 256KiB";
 const PATH: &str = "a path; one that is not absolute counts from the working directory";
@@ -59,10 +61,17 @@ fn a_wrong_value_in_the_file_is_told_with_its_line_its_key_and_what_is_allowed()
         ("limits.header = 262145", 1, "\"262145\" is out of range", SIZE),
         ("data = ''", 1, "\"\" is empty", PATH),
         (
-            "sessions.store = 'redis://me:hunter2@db/0'",
+            "sessions.store = 'mongo://me:hunter2@db/0'",
             1,
-            "\"redis://******@db/0\" needs a session store (redis) that is not in this version",
-            "\"sqlite\" or \"memory\"",
+            "\"mongo://******@db/0\" is not a session store",
+            STORE,
+        ),
+        (
+            "directory.store = 'redis://me:hunter2@db/0'",
+            1,
+            "\"redis://******@db/0\" would lose people, grants and keys: such a store may forget what it acknowledged, \
+             and cannot be searched; it can hold sessions and access tokens",
+            "\"sqlite\", or an address \"postgres://…\"",
         ),
         (
             "public_url = 'https://me:hunter2@a.example'",

@@ -22,4 +22,4 @@ pub use plain::{ClaimName, GroupName, Method, NodeName, ResourceName, ScopeName}
 pub use secret::Secret;
 pub use size::Bytes;
 pub use span::Span;
-pub use store::{DirectoryStore, Pepper, SessionStore};
+pub use store::{DirectoryStore, EngineAddress, EngineKind, Pepper, SessionStore, TokenStore};
