@@ -1,6 +1,7 @@
 //! Where everything is kept: the directory with all that must not be lost, the sessions, the access tokens; each in an engine
 //! of the operator's choice, and two of them in the same one where the settings say the same.
 
+pub mod copy;
 mod engine;
 
 use std::sync::Arc;
@@ -175,9 +176,40 @@ impl Stores {
     }
 }
 
+/// One store by itself, to copy from or to.
+pub struct Lone(Engine);
+
+impl Lone {
+    /// Opens it: the database in the data directory, or the engine at an address.
+    pub async fn open(store: &SessionStore, settings: &Settings, missing: Missing) -> anyhow::Result<Self> {
+        let place = match store {
+            SessionStore::Engine(address) => Place::At(address.clone()),
+            SessionStore::Directory | SessionStore::Sqlite => Place::File,
+            SessionStore::Memory => Place::Memory,
+        };
+        Engine::open(&place, &settings.data.join(DATABASE), missing).await.map(Lone)
+    }
+
+    /// Its records.
+    pub fn kv(&self) -> Arc<dyn Kv> {
+        self.0.kv()
+    }
+
+    /// Its directory, if it can hold one.
+    pub fn directory(&self) -> Option<Arc<dyn Directory>> {
+        self.0.directory()
+    }
+}
+
 impl Place {
     const fn is_shared(&self) -> bool {
         matches!(self, Place::At(_))
+    }
+}
+
+impl std::fmt::Debug for Lone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0.kv().traits().engine)
     }
 }
 

@@ -7,6 +7,7 @@ mod proxy;
 mod serve;
 mod session;
 mod show;
+mod store;
 mod token;
 mod user;
 
@@ -72,6 +73,9 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
     },
+    /// Stores: move from one to another
+    #[command(subcommand)]
+    Store(store::StoreCommand),
     /// Check settings, stores, clock and proxies; each finding says what to do
     Doctor,
     /// Print every effective setting and where it came from
@@ -161,6 +165,7 @@ fn command(cli: Cli) -> Done {
         Some(Command::Session(command)) => session::run(command, loaded.settings, show),
         Some(Command::Key(command)) => key::run(command, loaded.settings, show),
         Some(Command::Token(command)) => token::run(command, loaded.settings, show),
+        Some(Command::Store(command)) => store::run(command, &loaded.settings, show),
         Some(Command::BenchFill(fill)) => fill::run(&fill, loaded.settings, show),
     }
 }

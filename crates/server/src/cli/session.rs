@@ -65,6 +65,12 @@ async fn list(app: &App, user: Option<String>, show: Show) -> Done {
             let sessions = app.sessions.list(person_id(app, &name).await?, now).await?;
             found.extend(sessions.iter().map(|session| session.record.clone()));
         }
+        None if !app.stores.sessions.traits().pages => {
+            return Err(anyhow::anyhow!(
+                "sessions.store cannot list what it holds: name somebody with --user, whose sessions are known"
+            )
+            .into());
+        }
         None => {
             let mut after = None;
             loop {

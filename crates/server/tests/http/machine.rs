@@ -78,9 +78,14 @@ impl Machine {
 
     /// Starts serving on a port of the system's choice.
     pub(crate) async fn serve(&self) -> Running {
+        self.serve_on("127.0.0.1:0").await
+    }
+
+    /// Starts serving there.
+    pub(crate) async fn serve_on(&self, listen: &str) -> Running {
         let log = std::fs::File::options().create(true).append(true).open(self.log_file()).unwrap();
         let mut child =
-            self.command(&["--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+            self.command(&["--listen", listen]).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first = lines.next_line().await.unwrap().unwrap_or_else(|| panic!("{}", self.log()));
         let rest = first.strip_prefix("gateward listens on ").unwrap_or_else(|| panic!("{first}"));

@@ -86,6 +86,11 @@ impl EngineAddress {
         self.kind
     }
 
+    /// Whether a password stands in it.
+    pub fn has_password(&self) -> bool {
+        self.to_string() != *self.whole
+    }
+
     /// All of it, for the one place that connects.
     pub fn expose(&self) -> &str {
         &self.whole
@@ -111,6 +116,13 @@ impl fmt::Display for EngineAddress {
 impl fmt::Debug for EngineAddress {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{self}")
+    }
+}
+
+impl SessionStore {
+    /// Reads what somebody typed; errors continue "is not".
+    pub fn read(text: &str) -> Result<Self, String> {
+        <Self as Scalar>::parse(text)
     }
 }
 
