@@ -51,6 +51,7 @@ pub(super) fn run(settings: Settings, show: Show) -> Done {
     let listen = settings.listen;
     let opened = with_app(settings, Missing::Refuse, async |app: &App| {
         about_stores(app, &mut findings).await;
+        about_keys(app, &mut findings).await;
         about_server(listen, &mut findings).await;
         Ok(())
     });
@@ -186,6 +187,35 @@ async fn about_stores(app: &App, findings: &mut Findings) {
         Ok(true) => findings.add(Level::Good, "people", "there is an administrator"),
         Ok(false) => findings.add(Level::Look, "people", "there is no administrator: use the link printed at the first start, or `gateward user add NAME --admin`"),
         Err(fault) => findings.add(Level::Wrong, "people", fault.to_string()),
+    }
+}
+
+/// Every algorithm that the settings name needs a key that opens under the present root key.
+async fn about_keys(app: &App, findings: &mut Findings) {
+    let (ring, now) = (app.tokens.mint.ring(), app.clock.now());
+    if let Err(fault) = ring.load(now).await {
+        findings.add(Level::Wrong, "keys", format!("a signing key cannot be used: {fault}"));
+        return;
+    }
+    let (with, without): (Vec<_>, Vec<_>) = app
+        .tokens
+        .resources
+        .algorithms()
+        .into_iter()
+        .partition(|algorithm| ring.snapshot(now).signing(*algorithm).is_some());
+    let names = |algorithms: Vec<gateward_kernel::jose::SignatureAlgorithm>| {
+        algorithms.iter().map(|algorithm| algorithm.name()).collect::<Vec<_>>().join(", ")
+    };
+    if !with.is_empty() {
+        findings.add(Level::Good, "keys", format!("tokens are signed with {}", names(with)));
+    }
+    if !without.is_empty() {
+        let names = names(without);
+        findings.add(
+            Level::Look,
+            "keys",
+            format!("there is no key for {names} yet: the server makes it when it starts"),
+        );
     }
 }
 

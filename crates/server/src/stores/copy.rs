@@ -224,7 +224,8 @@ mod tests {
         let done = records(&*from, &memory, "grant", NOW, |_| {}).await.unwrap();
         assert_eq!(done.written, 2);
         for key in [other, gone] {
-            let (left, right) = (from.get(&key).await.unwrap().unwrap(), memory.get(&key).await.unwrap().unwrap());
+            let (left, right) =
+                (from.get(&key).await.unwrap().unwrap(), memory.get(&key).await.unwrap().unwrap());
             assert_eq!((left.value, left.death), (right.value, right.death));
         }
         assert_eq!(records(&*from, &memory, "grant", NOW, |_| {}).await.unwrap().written, 0);
@@ -258,7 +259,8 @@ mod tests {
         for number in 0..30 {
             from.record_event(&event(LATER, number)).await.unwrap();
         }
-        let key = |id: &str| SealedKey { purpose: "pepper".into(), id: id.into(), created: NOW, sealed: vec![1] };
+        let key =
+            |id: &str| SealedKey { purpose: "pepper".into(), id: id.into(), created: NOW, sealed: vec![1] };
         from.add_sealed_key(&key("a")).await.unwrap();
         from.add_sealed_key(&key("b")).await.unwrap();
         to.add_sealed_key(&SealedKey { sealed: vec![2], ..key("b") }).await.unwrap();

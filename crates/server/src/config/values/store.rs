@@ -53,11 +53,13 @@ pub enum EngineKind {
 }
 
 /// How addresses of stores begin.
-const SCHEMES: [(&str, EngineKind); 9] = [
+const SCHEMES: [(&str, EngineKind); 11] = [
     ("postgres", EngineKind::Postgres),
     ("postgresql", EngineKind::Postgres),
     ("redis", EngineKind::Redis),
     ("rediss", EngineKind::Redis),
+    ("rediss+sentinel", EngineKind::Redis),
+    ("rediss+cluster", EngineKind::Redis),
     ("redis+sentinel", EngineKind::Redis),
     ("redis+cluster", EngineKind::Redis),
     ("memcached", EngineKind::Memcached),
