@@ -1,4 +1,4 @@
-//! The libraries of other languages with which the tests exchange tokens.
+//! The libraries of other languages with which the tests exchange tokens, and engines that Debian does not have.
 //!
 //! Each comes by its own world's package manager, in the version its lock file says, into the target directory; nothing is
 //! installed for the whole system. What is there already is left alone.
@@ -27,6 +27,7 @@ pub(crate) fn ensure() -> Result<()> {
     for (program, question, oldest) in OLDEST {
         ensure_version(program, question, oldest)?;
     }
+    engines(&target_dir().join("engines/nats"))?;
     let foreign = target_dir().join("foreign");
     node(&foreign.join("node"))?;
     python(&foreign.join("python"))?;
@@ -80,6 +81,17 @@ fn python(folder: &Path) -> Result<()> {
         run(Command::new(python)
             .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"])
             .arg(own))
+    })
+}
+
+/// Engines that Debian has in too old versions come from PyPI: there are wheels that hold nothing but the program.
+fn engines(folder: &Path) -> Result<()> {
+    let lock = root().join("testing/engines/requirements.txt");
+    once(folder, std::slice::from_ref(&lock), || {
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder))?;
+        run(Command::new(folder.join("bin/python"))
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"])
+            .arg(&lock))
     })
 }
 

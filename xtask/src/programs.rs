@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use crate::run::run;
 
 /// A program, or a command that must succeed, and the Debian packages it comes in.
-const PROGRAMS: [(&str, &[&str]); 14] = [
+const PROGRAMS: [(&str, &[&str]); 17] = [
     ("cc", &["gcc", "libc6-dev"]),
     ("c++", &["g++"]),
     ("nginx", &["nginx"]),
@@ -19,6 +19,10 @@ const PROGRAMS: [(&str, &[&str]); 14] = [
     ("haproxy", &["haproxy"]),
     ("chromium", &["chromium"]),
     ("chromedriver", &["chromium-driver"]),
+    // What every version of PostgreSQL in Debian comes with; its own programs are not in the PATH.
+    ("pg_lsclusters", &["postgresql"]),
+    ("redis-server", &["redis-server"]),
+    ("memcached", &["memcached"]),
     ("node", &["nodejs"]),
     ("npm", &["npm"]),
     ("python3 -m ensurepip --version", &["python3", "python3-venv"]),

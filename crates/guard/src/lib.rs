@@ -56,5 +56,5 @@ pub use gateward_kernel::session::{Lifetimes, Policy};
 pub use layer::{Doorway, SessionLayer, SessionService, default_policy};
 pub use people::{Account, Accountable, KvPeople, People, person_id_of};
 pub use sealed::{CookieNotOurs, SealedCookies};
-pub use sessions::{Dependents, Living, Opened, Sessions};
+pub use sessions::{Dependents, Living, Memory, Opened, Sessions};
 pub use signed_in::{Door, Fresh, MaybeSignedIn, Rejection, SignedIn, problem, problem_type};

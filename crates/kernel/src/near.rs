@@ -3,11 +3,18 @@
 use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use hashbrown::{DefaultHashBuilder, HashMap};
 use parking_lot::RwLock;
 
-use crate::ports::{Listener, Version};
+use crate::ports::{Listener, Stored, Version};
+use crate::time::Clock;
+
+mod replica;
+
+use replica::Replica;
+pub use replica::Unpack;
 
 /// So many independent parts: two requests seldom meet at one lock.
 const SHARDS: usize = 256;
@@ -27,6 +34,9 @@ pub struct Near<I, V> {
     budget_per_shard: usize,
     whole: AtomicBool,
     misses: AtomicU64,
+    evictions: AtomicU64,
+    /// Set when it holds everything that the feed carries.
+    replica: Option<Replica<V>>,
 }
 
 struct Shard<I, V> {
@@ -44,6 +54,8 @@ struct Entry<V> {
     value: Arc<V>,
     version: Version,
     weight: usize,
+    /// In which loading of the whole content it came.
+    generation: u32,
     used: AtomicBool,
 }
 
@@ -64,6 +76,8 @@ pub struct NearFigures {
     pub bytes: usize,
     /// Look-ups that memory could not answer.
     pub misses: u64,
+    /// Values thrown out for want of room: a replica that counts any does not hold everything.
+    pub evictions: u64,
     /// Whether the feed is whole.
     pub whole: bool,
 }
@@ -82,12 +96,27 @@ impl<I: Copy + Eq + Hash, V> Near<I, V> {
             budget_per_shard: budget / SHARDS,
             whole: AtomicBool::new(true),
             misses: AtomicU64::new(0),
+            evictions: AtomicU64::new(0),
+            replica: None,
         }
+    }
+
+    /// A memory that holds every record of `kind` up to about `budget` bytes, filled by the store's feed through `unpack`. When
+    /// the feed is lost it goes on answering for `endurance`: what others change meanwhile is not seen. What does not fit, or
+    /// is not there yet, is not answered. Over a store whose feed carries no values it is an ordinary cache, except for that.
+    pub fn replica(
+        kind: &'static str,
+        budget: usize,
+        unpack: Unpack<V>,
+        endurance: Duration,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Near { replica: Some(Replica::new(unpack, endurance, clock)), ..Near::new(kind, budget) }
     }
 
     /// The value, if memory holds it and may be believed.
     pub fn get(&self, id: &I) -> Option<Arc<V>> {
-        if self.whole.load(Ordering::Acquire) {
+        if self.whole.load(Ordering::Acquire) || self.replica.as_ref().is_some_and(Replica::endures) {
             let shard = self.shard(self.index(id))?.read();
             if let Some(entry) = shard.map.get(id) {
                 if !entry.used.load(Ordering::Relaxed) {
@@ -158,7 +187,8 @@ impl<I: Copy + Eq + Hash, V> Near<I, V> {
             bytes += shard.bytes;
         }
         let misses = self.misses.load(Ordering::Relaxed);
-        NearFigures { entries, bytes, misses, whole: self.whole.load(Ordering::Acquire) }
+        let evictions = self.evictions.load(Ordering::Relaxed);
+        NearFigures { entries, bytes, misses, evictions, whole: self.whole.load(Ordering::Acquire) }
     }
 
     fn insert(&self, shard: &mut Shard<I, V>, id: I, version: Version, weight: usize, value: Arc<V>) {
@@ -168,9 +198,28 @@ impl<I: Copy + Eq + Hash, V> Near<I, V> {
         let weight = weight + OVERHEAD;
         shard.remove(&id);
         shard.bytes += weight;
-        shard.map.insert(id, Entry { value, version, weight, used: AtomicBool::new(false) });
+        let generation = self.replica.as_ref().map_or(0, Replica::generation);
+        shard.map.insert(id, Entry { value, version, weight, generation, used: AtomicBool::new(false) });
         if shard.bytes > self.budget_per_shard {
+            let before = shard.map.len();
             shard.evict(self.budget_per_shard);
+            let evicted = before.saturating_sub(shard.map.len()) as u64;
+            self.evictions.fetch_add(evicted, Ordering::Relaxed);
+        }
+    }
+
+    /// Forgets what came before this loading of the whole content.
+    fn keep_only(&self, generation: u32) {
+        for shard in &self.shards {
+            let mut shard = shard.write();
+            shard.epoch += 1;
+            let mut freed = 0;
+            shard.map.retain(|_, entry| {
+                let stays = entry.generation >= generation;
+                freed += if stays { 0 } else { entry.weight };
+                stays
+            });
+            shard.bytes -= freed;
         }
     }
 
@@ -235,13 +284,45 @@ where
     }
 
     fn lost(&self) {
+        if let Some(replica) = &self.replica {
+            replica.lost();
+        }
         self.whole.store(false, Ordering::Release);
-        self.clear();
+        if self.replica.is_none() {
+            self.clear();
+        }
     }
 
     fn restored(&self) {
-        self.clear();
+        match self.replica.as_ref().and_then(Replica::restored) {
+            Some(generation) => self.keep_only(generation),
+            None => self.clear(),
+        }
         self.whole.store(true, Ordering::Release);
+    }
+
+    fn holds_all(&self) -> bool {
+        self.replica.is_some()
+    }
+
+    fn loading(&self, anew: bool) {
+        if let Some(replica) = &self.replica {
+            replica.loading(anew);
+        }
+    }
+
+    fn present(&self, kind: &str, id: &[u8], stored: &Stored) {
+        if kind == self.kind
+            && let Some(replica) = &self.replica
+            && let Ok(id) = I::try_from(id)
+            && let Some((weight, value)) = replica.unpack(stored)
+            && let Some(shard) = self.shard(self.index(&id))
+        {
+            let mut shard = shard.write();
+            // A read that began before may not put an older state over it, should it be thrown out again meanwhile.
+            shard.epoch += 1;
+            self.insert(&mut shard, id, stored.version, weight, Arc::new(value));
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::hash::Hash;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -9,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::near::{Near, Ticket};
 use crate::ports::{Created, Fault, FaultKind, Key, Kv, Replaced, Stored, Version};
-use crate::time::Moment;
+use crate::time::{Clock, Moment};
 
 /// How often a change is decided again when others keep winning, before it is given up as contended. Each time somebody
 /// wins, so it takes as many who change one record at the same moment: more than one person has sessions.
@@ -82,6 +83,27 @@ impl<R: Record> Book<R> {
             return Self::new(kv);
         }
         let near = Arc::new(Near::new(R::KIND, budget));
+        kv.changes(near.clone());
+        Book { kv, near: Some(near) }
+    }
+
+    /// A book that holds every record up to `budget` bytes, where the store's feed carries them, so that reading asks nobody.
+    /// When the feed is lost, it goes on answering for `endurance` what was so when it was lost, and then asks the store.
+    pub fn replicated(
+        kv: Arc<dyn Kv>,
+        budget: usize,
+        endurance: Duration,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let traits = kv.traits();
+        if traits.shared && !traits.pushes {
+            return Self::new(kv);
+        }
+        let unpack = |stored: &Stored| {
+            let loaded = decode::<R>(stored).ok()?;
+            Some((loaded.record.weight(), loaded))
+        };
+        let near = Arc::new(Near::replica(R::KIND, budget, unpack, endurance, clock));
         kv.changes(near.clone());
         Book { kv, near: Some(near) }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gateward_guard::cookies::{CookieProblem, CookieSpec, SameSite};
 use gateward_guard::csrf::FormTokens;
-use gateward_guard::{Lifetimes, Policy, RootKey, Sessions};
+use gateward_guard::{Lifetimes, Memory, Policy, RootKey, Sessions};
 use gateward_kernel::event::Event;
 use gateward_kernel::id::NodeId;
 use gateward_kernel::node::Roster;
@@ -21,7 +21,7 @@ use ipnet::IpNet;
 use tokio::sync::watch;
 use url::Url;
 
-use crate::config::{self, CookiePrefix, Settings};
+use crate::config::{self, CookiePrefix, EngineKind, SessionStore, Settings};
 use crate::face::failure::Failure;
 use crate::face::page::Pages;
 use crate::forward::Gatehouse;
@@ -127,15 +127,16 @@ impl App {
         // A quarter of the cache is for people, and a quarter for tokens: there are fewer of them than sessions.
         let tokens = Tokens::new(&settings, issuer, ring, &stores, cache / 4, &root, &entropy)?;
         let people = DirectoryPeople::new(stores.directory(), cache / 4);
-        let sessions = Sessions::new(
-            stores.sessions.clone(),
-            cache / 2,
-            people,
-            policy(&settings),
-            &root,
-            entropy.clone(),
-        )
-        .with_dependents(tokens.grants.clone());
+        let memory = match &settings.sessions.store {
+            SessionStore::Engine(address) if address.kind() == EngineKind::Nats => {
+                let endurance = settings.sessions.stale.duration();
+                Memory::Replica { budget: cache / 2, endurance, clock: clock.clone() }
+            }
+            _ => Memory::Cache(cache / 2),
+        };
+        let kept = stores.sessions.clone();
+        let sessions = Sessions::new(kept, memory, people, policy(&settings), &root, entropy.clone())
+            .with_dependents(tokens.grants.clone());
         let throttle = &settings.throttle;
         let rate = |burst, every: config::Span| Rate { burst, every: every.duration() };
         let throttle = Throttle::new(

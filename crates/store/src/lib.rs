@@ -2,6 +2,10 @@
 //!
 //! * [`Memory`] is the reference: everything a [`Kv`](gateward_kernel::ports::Kv) promises, readable in one sitting.
 //! * [`Sqlite`] keeps records, people and audit events in one database file.
+//! * [`postgres`] keeps the same in a PostgreSQL that many nodes share.
+//! * [`redis`] keeps records in Redis 7, Valkey and what speaks like them: single, with Sentinel, or as a cluster.
+//! * [`memcached`] keeps records in one or several Memcached servers, in their memory only.
+//! * [`nats`] keeps records in NATS JetStream, whose feed lets every node hold all of them.
 //! * [`layers`] are small stores around a store: deadlines and figures.
 //! * [`checkup`] is what an engine says of itself, for an operator.
 //! * [`contract`] is the list of cases that every store must pass, also one that somebody else writes.
@@ -9,10 +13,18 @@
 pub mod checkup;
 pub mod contract;
 pub mod layers;
+#[cfg(feature = "memcached")]
+pub mod memcached;
 mod memory;
+#[cfg(feature = "nats")]
+pub mod nats;
+#[cfg(feature = "redis")]
+pub mod redis;
 mod sql;
 
 pub use memory::Memory;
+#[cfg(feature = "postgres")]
+pub use sql::postgres;
 pub use sql::{OpenError, Sqlite, SqliteFigures, SqliteOptions};
 
 use gateward_kernel::ports::{Fault, FaultKind, Key};

@@ -130,6 +130,7 @@ impl Kv for Memory {
             shared: false,
             pages: true,
             pushes: false,
+            expires: false,
             largest: crate::LARGEST_VALUE,
         }
     }

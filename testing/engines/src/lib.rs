@@ -11,8 +11,16 @@
     reason = "for tests only: what goes wrong here ends them"
 )]
 
+mod memcached;
+mod postgres;
+mod nats;
 mod process;
 mod proxy;
+mod redis;
 
+pub use memcached::Memcached;
+pub use postgres::Postgres;
+pub use nats::{Nats, NatsCluster};
 pub use process::{Process, accepts, find, free_port};
 pub use proxy::Proxy;
+pub use redis::{Redis, RedisCluster, Sentinels};

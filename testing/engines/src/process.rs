@@ -43,6 +43,18 @@ impl Process {
         make: impl Fn() -> Command + Send + Sync + 'static,
         ready: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Self {
+        let mut process = Process::begin(name, log, make, ready);
+        process.wait();
+        process
+    }
+
+    /// Starts the server without waiting until it is ready: for members of a cluster that need each other.
+    pub fn begin(
+        name: impl Into<String>,
+        log: impl AsRef<Path>,
+        make: impl Fn() -> Command + Send + Sync + 'static,
+        ready: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> Self {
         let mut process = Process {
             make: Box::new(make),
             ready: Box::new(ready),
@@ -50,7 +62,7 @@ impl Process {
             log: log.as_ref().to_owned(),
             child: None,
         };
-        process.restart();
+        process.launch();
         process
     }
 

@@ -3,6 +3,7 @@
 mod listing;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use gateward_kernel::handle::HandleKey;
 use gateward_kernel::id::{GrantId, PersonId, SessionId};
@@ -12,7 +13,7 @@ use gateward_kernel::secret::{Entropy, RootKey, Secret};
 use gateward_kernel::session::{
     Data, DataRefusal, Entry, Handle, Origin, Policy, Roster, Session, SignIn, Standing, Transport,
 };
-use gateward_kernel::time::Moment;
+use gateward_kernel::time::{Clock, Moment};
 use serde_json::Value;
 
 use crate::people::{Accountable, People};
@@ -71,18 +72,55 @@ impl<P: People> std::fmt::Debug for Sessions<P> {
     }
 }
 
+/// How sessions are remembered near.
+#[derive(Clone)]
+pub enum Memory {
+    /// Those that were used, in up to so many bytes. It stops answering at once when the store's feed is lost.
+    Cache(usize),
+    /// All of them in up to `budget` bytes, where the store's feed carries them. When the feed is lost it goes on answering what
+    /// was so then, for `endurance` by this clock.
+    Replica {
+        /// In bytes.
+        budget: usize,
+        /// How long.
+        endurance: Duration,
+        /// By which clock.
+        clock: Arc<dyn Clock>,
+    },
+}
+
+impl From<usize> for Memory {
+    fn from(budget: usize) -> Self {
+        Memory::Cache(budget)
+    }
+}
+
+impl std::fmt::Debug for Memory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Memory::Cache(budget) => write!(f, "Cache({budget})"),
+            Memory::Replica { budget, endurance, .. } => write!(f, "Replica({budget}, {endurance:?})"),
+        }
+    }
+}
+
 impl<P: People> Sessions<P> {
-    /// Sessions kept in `kv`, remembered in up to `cache` bytes.
+    /// Sessions kept in `kv` and remembered near: a number is a cache of so many bytes.
     pub fn new(
         kv: Arc<dyn Kv>,
-        cache: usize,
+        memory: impl Into<Memory>,
         people: P,
         policy: Policy,
         root: &RootKey,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         Sessions {
-            book: Book::with_near_cache(kv.clone(), cache),
+            book: match memory.into() {
+                Memory::Cache(budget) => Book::with_near_cache(kv.clone(), budget),
+                Memory::Replica { budget, endurance, clock } => {
+                    Book::replicated(kv.clone(), budget, endurance, clock)
+                }
+            },
             rosters: Book::new(kv),
             people,
             policy,

@@ -80,6 +80,8 @@ pub struct Traits {
     pub pages: bool,
     /// [`Kv::changes`] reports the writes of other processes.
     pub pushes: bool,
+    /// The engine takes the dead away by itself some time after their death: [`Kv::sweep`] finds nothing to do.
+    pub expires: bool,
     /// The largest value in bytes.
     pub largest: usize,
 }
@@ -93,6 +95,16 @@ pub trait Listener: Send + Sync {
     fn lost(&self);
     /// The feed is whole again, from this moment on.
     fn restored(&self);
+    /// Whether it wants to hold every record. A store whose feed carries values then calls [`loading`](Self::loading) and
+    /// [`present`](Self::present); others do not, and the listener must do without.
+    fn holds_all(&self) -> bool {
+        false
+    }
+    /// Between [`lost`](Self::lost) and [`restored`](Self::restored): now comes what it is to hold. `anew`: every record there
+    /// is, and what is not among them is gone; otherwise only what changed since the feed was lost.
+    fn loading(&self, _anew: bool) {}
+    /// The record has this state. Told while loading, and right after each [`changed`](Self::changed) that is no removal.
+    fn present(&self, _kind: &str, _id: &[u8], _stored: &Stored) {}
 }
 
 /// A store of small versioned records with exact conditional writes.
@@ -119,7 +131,8 @@ pub trait Kv: Send + Sync + 'static {
     fn remove<'a>(&'a self, key: &'a Key) -> Answer<'a, Option<Stored>>;
     /// Up to `limit` records of a kind whose ids come after `after`, in order. A fault where the back-end cannot.
     fn page<'a>(&'a self, kind: &'static str, after: Option<&'a [u8]>, limit: usize) -> Answer<'a, Page>;
-    /// Takes away up to `limit` records that died before `before`, and says how many.
+    /// Takes away up to `limit` records that died before `before`, and says how many; none where the engine does that by
+    /// itself ([`Traits::expires`]).
     fn sweep(&self, before: Moment, limit: usize) -> Answer<'_, usize>;
     /// From now on tells `listener` of every change, at the latest before the write is acknowledged for writes of
     /// this process, and within a second for those of others. The listener is held weakly by nobody: it stays.

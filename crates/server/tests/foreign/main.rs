@@ -16,6 +16,7 @@ mod examples;
 mod keys;
 mod library;
 mod peer;
+mod rotation;
 mod signatures;
 
 /// What the machine of the other tests expects: see `tests/http`.

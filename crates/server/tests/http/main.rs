@@ -17,6 +17,7 @@ mod answers;
 mod bad_input;
 mod by_url;
 mod canary;
+mod cluster;
 mod csrf;
 mod data;
 mod forward;

@@ -4,7 +4,7 @@ use gateward_kernel::event::{Actor, Event, EventQuery, Fact};
 use gateward_kernel::id::{PersonId, SessionId};
 use gateward_kernel::time::Moment;
 
-use super::Place;
+use super::Home;
 
 const ANN: PersonId = PersonId::from_bytes([1; 16]);
 
@@ -12,10 +12,10 @@ fn at(micros: i64) -> Moment {
     Moment::from_micros(micros)
 }
 
-#[tokio::test]
-async fn events_are_listed_newest_first_and_swept_oldest_first() {
-    let place = Place::new();
-    let directory = place.open().directory();
+on_both_engines!(events_are_listed_newest_first_and_swept_oldest_first,);
+
+async fn events_are_listed_newest_first_and_swept_oldest_first(home: Home) {
+    let directory = home.open().await.directory;
     let mut written = Vec::new();
     for micros in [10, 30, 20, 30, -5] {
         let mut event = Event::new(at(micros), Fact::SignedIn, Actor::Person(ANN));

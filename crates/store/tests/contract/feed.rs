@@ -14,9 +14,9 @@ use tokio::time::Instant;
 use super::{LATE, Place, create};
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-struct Note {
-    id: SessionId,
-    text: String,
+pub(crate) struct Note {
+    pub(crate) id: SessionId,
+    pub(crate) text: String,
 }
 
 impl Record for Note {

@@ -8,7 +8,7 @@ use gateward_kernel::time::Moment;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::{Place, create};
+use super::{Home, create};
 
 fn key(purpose: &str, id: &str, micros: i64, byte: u8) -> SealedKey {
     SealedKey {
@@ -19,10 +19,15 @@ fn key(purpose: &str, id: &str, micros: i64, byte: u8) -> SealedKey {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_sealed_key_is_written_once() {
-    let place = Place::new();
-    let directory = place.open().directory();
+on_both_engines!(
+    a_sealed_key_is_written_once,
+    a_sealed_key_is_replaced_only_where_it_is,
+    a_sealed_key_is_removed_once,
+    changed_keys_are_told_here_and_elsewhere,
+);
+
+async fn a_sealed_key_is_written_once(home: Home) {
+    let directory = home.open().await.directory;
     let (young, old, other) = (key("pepper", "a", 20, 1), key("pepper", "b", 10, 2), key("sign", "a", 5, 3));
     for fresh in [&young, &old, &other] {
         assert!(directory.add_sealed_key(fresh).await.unwrap());
@@ -41,10 +46,8 @@ async fn a_sealed_key_is_written_once() {
     assert_eq!(directory.sealed_keys("race").await.unwrap().len(), 1);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_sealed_key_is_replaced_only_where_it_is() {
-    let place = Place::new();
-    let directory = place.open().directory();
+async fn a_sealed_key_is_replaced_only_where_it_is(home: Home) {
+    let directory = home.open().await.directory;
     let (a, b) = (key("sign", "a", 10, 1), key("sign", "b", 20, 2));
     assert!(!directory.replace_sealed_key(&a).await.unwrap(), "nothing comes into being");
     for fresh in [&a, &b, &key("other", "a", 10, 3)] {
@@ -56,14 +59,12 @@ async fn a_sealed_key_is_replaced_only_where_it_is() {
     assert_eq!(directory.sealed_keys("sign").await.unwrap(), [key("sign", "a", 10, 9), b]);
     assert_eq!(directory.sealed_keys("other").await.unwrap(), [key("other", "a", 10, 3)]);
     drop(directory);
-    let directory = place.open().directory();
+    let directory = home.open().await.directory;
     assert_eq!(directory.sealed_keys("sign").await.unwrap()[0], key("sign", "a", 10, 9), "it lasts");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_sealed_key_is_removed_once() {
-    let place = Place::new();
-    let directory = place.open().directory();
+async fn a_sealed_key_is_removed_once(home: Home) {
+    let directory = home.open().await.directory;
     for fresh in [key("sign", "a", 10, 1), key("sign", "b", 20, 2), key("other", "a", 10, 3)] {
         assert!(directory.add_sealed_key(&fresh).await.unwrap());
     }
@@ -92,15 +93,13 @@ impl Listener for Ear {
     fn restored(&self) {}
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn changed_keys_are_told_here_and_elsewhere() {
-    let place = Place::new();
-    let (here, there) = (place.open(), place.open());
+async fn changed_keys_are_told_here_and_elsewhere(home: Home) {
+    let (here, there) = (home.open().await, home.open().await);
     let (own, others) = (Arc::new(Ear::default()), Arc::new(Ear::default()));
-    here.directory().changes(own.clone());
-    there.directory().changes(others.clone());
-    let directory = here.directory();
-    create(&here.kv(), "a record").await.unwrap();
+    here.directory.changes(own.clone());
+    there.directory.changes(others.clone());
+    let directory = here.directory;
+    create(&here.kv, "a record").await.unwrap();
     let fresh = key("sign", "a", 10, 1);
     assert!(directory.add_sealed_key(&fresh).await.unwrap());
     assert!(!directory.add_sealed_key(&fresh).await.unwrap());

@@ -7,20 +7,51 @@
     clippy::disallowed_methods
 )]
 
+/// Each of these, which is given an empty [`Home`], as a test on SQLite and as one on PostgreSQL.
+macro_rules! on_both_engines {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $name() {
+                    super::$name(super::Home::File(crate::Place::new())).await;
+                }
+            )+
+        }
+        #[cfg(feature = "postgres")]
+        mod postgres {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $name() {
+                    super::$name(super::Home::Server(crate::postgres::Database::fresh())).await;
+                }
+            )+
+        }
+    };
+}
+
 mod crash;
 mod engine;
 mod events;
 mod feed;
 mod keys;
 mod layers;
+#[cfg(feature = "memcached")]
+mod memcached;
+#[cfg(feature = "nats")]
+mod nats;
 mod opening;
 mod people;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "redis")]
+mod redis;
 mod suite;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use gateward_kernel::ports::{Created, Fault, Key, Kv, Version};
+use gateward_kernel::ports::{Created, Directory, Fault, Key, Kv, Version};
 use gateward_kernel::time::Moment;
 use gateward_store::{Sqlite, SqliteOptions};
 use tempfile::TempDir;
@@ -51,6 +82,36 @@ impl Place {
         let conn = rusqlite::Connection::open(self.path()).unwrap();
         conn.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
         conn
+    }
+}
+
+/// Where a store with both ports is, of whichever engine.
+enum Home {
+    File(Place),
+    #[cfg(feature = "postgres")]
+    Server(postgres::Database),
+}
+
+/// Both ports of an open store.
+struct Ports {
+    kv: Arc<dyn Kv>,
+    directory: Arc<dyn Directory>,
+}
+
+impl Home {
+    /// Another handle, as another process would have it.
+    async fn open(&self) -> Ports {
+        match self {
+            Home::File(place) => {
+                let sqlite = place.open();
+                Ports { kv: sqlite.kv(), directory: sqlite.directory() }
+            }
+            #[cfg(feature = "postgres")]
+            Home::Server(database) => {
+                let postgres = database.open().await;
+                Ports { kv: postgres.kv(), directory: postgres.directory() }
+            }
+        }
     }
 }
 

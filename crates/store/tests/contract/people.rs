@@ -8,7 +8,7 @@ use gateward_kernel::ports::{Directory, Listener, NotReplaced, PeopleQuery, Take
 use gateward_kernel::time::Moment;
 use parking_lot::Mutex;
 
-use super::{Place, create};
+use super::{Home, create};
 
 fn person(number: u8, name: &str) -> Person {
     Person::new(PersonId::from_bytes([number; 16]), name.parse().unwrap(), Moment::from_micros(5))
@@ -27,10 +27,18 @@ fn search(text: &str) -> PeopleQuery {
     PeopleQuery { search: Some(text.into()), after: None, limit: 10 }
 }
 
-#[tokio::test]
-async fn a_person_is_kept_whole_and_found_by_every_name() {
-    let place = Place::new();
-    let directory = place.open().directory();
+on_both_engines!(
+    a_person_is_kept_whole_and_found_by_every_name,
+    what_must_be_unique_is_refused_for_what_is_taken,
+    a_replace_is_exact,
+    of_twenty_racing_creates_of_one_name_one_wins,
+    people_are_listed_in_order_in_parts_and_by_what_they_hold,
+    a_group_has_members_while_one_of_them_may_come_in,
+    changed_people_are_told_and_records_are_not,
+);
+
+async fn a_person_is_kept_whole_and_found_by_every_name(home: Home) {
+    let directory = home.open().await.directory;
     let mut ann = with_email(1, "Ann", "Ann@Example.com");
     ann.display_name = Some("Ann Example".into());
     ann.groups = vec!["admins".into(), "staff".into()];
@@ -50,10 +58,8 @@ async fn a_person_is_kept_whole_and_found_by_every_name() {
     directory.create_person(&person(2, "ann")).await.unwrap().unwrap();
 }
 
-#[tokio::test]
-async fn what_must_be_unique_is_refused_for_what_is_taken() {
-    let place = Place::new();
-    let directory = place.open().directory();
+async fn what_must_be_unique_is_refused_for_what_is_taken(home: Home) {
+    let directory = home.open().await.directory;
     directory.create_person(&with_email(1, "scope", "one@example.com")).await.unwrap().unwrap();
     let refused = |person: Person| {
         let directory = directory.clone();
@@ -71,10 +77,8 @@ async fn what_must_be_unique_is_refused_for_what_is_taken() {
     assert_eq!(refused(person(6, "cop")).await, Some(Taken::LookAlike), "the plain one comes second");
 }
 
-#[tokio::test]
-async fn a_replace_is_exact() {
-    let place = Place::new();
-    let directory = place.open().directory();
+async fn a_replace_is_exact(home: Home) {
+    let directory = home.open().await.directory;
     let ann = with_email(1, "ann", "ann@example.com");
     let first = directory.create_person(&ann).await.unwrap().unwrap();
     directory.create_person(&with_email(2, "cop", "cop@example.com")).await.unwrap().unwrap();
@@ -98,11 +102,9 @@ async fn a_replace_is_exact() {
     directory.create_person(&with_email(4, "ann", "ann@example.com")).await.unwrap().unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn of_twenty_racing_creates_of_one_name_one_wins() {
-    let place = Place::new();
+async fn of_twenty_racing_creates_of_one_name_one_wins(home: Home) {
     // Two engines, as two processes are.
-    let directories = [place.open().directory(), place.open().directory()];
+    let directories = [home.open().await.directory, home.open().await.directory];
     for (round, spellings) in [["ann", "ANN"], ["straße", "STRASSE"], ["scope", "ѕсоре"]].iter().enumerate()
     {
         let racers = (0..20_u8).map(|number| {
@@ -125,10 +127,8 @@ async fn of_twenty_racing_creates_of_one_name_one_wins() {
     assert_eq!(answers.iter().filter(|answer| **answer == Err(Taken::Email)).count(), 19);
 }
 
-#[tokio::test]
-async fn people_are_listed_in_order_in_parts_and_by_what_they_hold() {
-    let place = Place::new();
-    let directory = place.open().directory();
+async fn people_are_listed_in_order_in_parts_and_by_what_they_hold(home: Home) {
+    let directory = home.open().await.directory;
     let mut ann = with_email(1, "Ann", "ann_1@example.com");
     ann.display_name = Some("Ännchen 100%".into());
     for somebody in
@@ -163,10 +163,8 @@ async fn people_are_listed_in_order_in_parts_and_by_what_they_hold() {
     assert_eq!(names(&directory, both).await, ["cid"]);
 }
 
-#[tokio::test]
-async fn a_group_has_members_while_one_of_them_may_come_in() {
-    let place = Place::new();
-    let directory = place.open().directory();
+async fn a_group_has_members_while_one_of_them_may_come_in(home: Home) {
+    let directory = home.open().await.directory;
     let has = |group: &'static str| {
         let directory = directory.clone();
         async move { directory.group_has_members(group).await.unwrap() }
@@ -186,8 +184,11 @@ async fn a_group_has_members_while_one_of_them_may_come_in() {
     assert!(!has("staff").await);
 }
 
+/// Kind, id and version.
+type Heard = (String, Vec<u8>, Option<Version>);
+
 #[derive(Default)]
-struct Ear(Mutex<Vec<(String, Vec<u8>, Option<Version>)>>);
+struct Ear(Mutex<Vec<Heard>>);
 
 impl Listener for Ear {
     fn changed(&self, kind: &str, id: &[u8], version: Option<Version>) {
@@ -197,19 +198,17 @@ impl Listener for Ear {
     fn restored(&self) {}
 }
 
-#[tokio::test]
-async fn changed_people_are_told_and_records_are_not() {
-    let place = Place::new();
-    let (here, there) = (place.open(), place.open());
+async fn changed_people_are_told_and_records_are_not(home: Home) {
+    let (here, there) = (home.open().await, home.open().await);
     let (own, other) = (Arc::new(Ear::default()), Arc::new(Ear::default()));
-    here.directory().changes(own.clone());
-    there.directory().changes(other.clone());
-    create(&here.kv(), "a").await.unwrap();
+    here.directory.changes(own.clone());
+    there.directory.changes(other.clone());
+    create(&here.kv, "a").await.unwrap();
     let ann = person(1, "ann");
-    let first = here.directory().create_person(&ann).await.unwrap().unwrap();
-    let second = here.directory().replace_person(&ann, first).await.unwrap().unwrap();
-    here.directory().create_person(&person(2, "Ann")).await.unwrap().unwrap_err();
-    here.directory().remove_person(ann.id).await.unwrap();
+    let first = here.directory.create_person(&ann).await.unwrap().unwrap();
+    let second = here.directory.replace_person(&ann, first).await.unwrap().unwrap();
+    here.directory.create_person(&person(2, "Ann")).await.unwrap().unwrap_err();
+    here.directory.remove_person(ann.id).await.unwrap();
     let id = ann.id.as_bytes().to_vec();
     let expected: Vec<_> = [first, second, Version(second.0 + 1)]
         .into_iter()

@@ -36,7 +36,7 @@ impl Subject for InFile {
     }
 }
 
-async fn all_cases(fresh: impl Fn() -> Box<dyn Subject>) {
+pub(crate) async fn all_cases(fresh: impl Fn() -> Box<dyn Subject>) {
     let traits = fresh().open().await.unwrap().traits();
     let mut failed = Vec::new();
     let mut tried = 0;

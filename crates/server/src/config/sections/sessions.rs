@@ -43,6 +43,10 @@ settings! {
         /// How much memory the cache of sessions may take.
         cache: Bytes = "64MiB" in "1MiB" ..= "64GiB";
 
+        /// With `nats://…`, where every node holds every session: for so long a node that reaches no broker goes on
+        /// answering from memory. What other nodes end meanwhile is not known to it.
+        stale: Span = "30s" in "0s" ..= "1h";
+
         /// How much data applications may keep in one session.
         data_limit: Bytes = "64KiB" in "1KiB" ..= "64KiB";
 

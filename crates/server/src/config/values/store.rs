@@ -279,7 +279,7 @@ mod tests {
             panic!("an address of a known kind")
         };
         assert_eq!(address.kind(), EngineKind::Redis);
-        assert!(matches!(DirectoryStore::parse("postgres://host/db"), Ok(DirectoryStore::Postgres(_))));
+        assert!(matches!(DirectoryStore::parse("postgres://gw@host/db"), Ok(DirectoryStore::Postgres(_))));
     }
 
     #[test]

@@ -32,6 +32,10 @@ type Question struct {
 	Token   string                 `json:"token"`
 	Inner   *Question              `json:"inner"`
 	Outer   *Question              `json:"outer"`
+
+	URL      string `json:"url"`
+	Issuer   string `json:"issuer"`
+	Audience string `json:"audience"`
 }
 
 // Answer is what there is to say, or why nothing was done.
@@ -40,6 +44,9 @@ type Answer struct {
 	Payload    string           `json:"payload,omitempty"`
 	Key        *jose.JSONWebKey `json:"key,omitempty"`
 	Thumbprint string           `json:"thumbprint,omitempty"`
+	Kid        string           `json:"kid,omitempty"`
+	Sub        string           `json:"sub,omitempty"`
+	Fetched    int              `json:"fetched,omitempty"`
 	Refused    string           `json:"refused,omitempty"`
 }
 
@@ -184,6 +191,7 @@ func unnest(q *Question) (answer Answer, err error) {
 var operations = map[string]func(*Question) (Answer, error){
 	"sign": sign, "verify": verify, "encrypt": encrypt, "decrypt": decrypt, "export": export,
 	"thumbprint": thumbprint, "make": makeKey, "nest": nest, "unnest": unnest,
+	"follow": follow, "check": check,
 }
 
 func answer(line []byte) Answer {

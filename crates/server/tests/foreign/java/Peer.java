@@ -39,14 +39,27 @@ import com.nimbusds.jose.jwk.gen.ECKeyGenerator;
 import com.nimbusds.jose.jwk.gen.OctetKeyPairGenerator;
 import com.nimbusds.jose.jwk.gen.OctetSequenceKeyGenerator;
 import com.nimbusds.jose.jwk.gen.RSAKeyGenerator;
+import com.nimbusds.jose.jwk.source.JWKSourceBuilder;
+import com.nimbusds.jose.proc.DefaultJOSEObjectTypeVerifier;
+import com.nimbusds.jose.proc.JWSVerificationKeySelector;
+import com.nimbusds.jose.proc.SecurityContext;
+import com.nimbusds.jose.util.DefaultResourceRetriever;
 import com.nimbusds.jose.util.JSONObjectUtils;
+import com.nimbusds.jose.util.Resource;
 import com.nimbusds.jwt.EncryptedJWT;
+import com.nimbusds.jwt.JWTClaimsSet;
 import com.nimbusds.jwt.SignedJWT;
+import com.nimbusds.jwt.proc.DefaultJWTClaimsVerifier;
+import com.nimbusds.jwt.proc.DefaultJWTProcessor;
 import java.io.BufferedReader;
+import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
+import java.net.URI;
+import java.net.URL;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
+import java.util.Set;
 
 /** Nimbus, asked by the tests: a question in JSON on each line of standard input, an answer on each line of output. */
 final class Peer {
@@ -82,6 +95,11 @@ final class Peer {
                 SignedJWT signed = decrypt(part(question, "outer"), encrypted).toSignedJWT();
                 yield Map.of("payload", verify(part(question, "inner"), signed));
             }
+            case "follow" -> {
+                follow(URI.create(text(question, "url")).toURL(), JSONObjectUtils.getLong(question, "lifetime"));
+                yield Map.of();
+            }
+            case "check" -> check(question);
             default -> throw new UnsupportedOperationException(text(question, "op"));
         };
     }
@@ -197,6 +215,46 @@ final class Peer {
             return direct ? new DirectDecrypter(secret) : new AESDecrypter(secret);
         }
         throw new IllegalArgumentException(key.getKeyType().toString());
+    }
+
+    /** Fetches key sets, and counts them. */
+    static final class Counted extends DefaultResourceRetriever {
+        int fetched;
+
+        Counted() {
+            super(5000, 5000);
+        }
+
+        @Override
+        public Resource retrieveResource(URL url) throws IOException {
+            fetched++;
+            return super.retrieveResource(url);
+        }
+    }
+
+    static Counted counted = new Counted();
+    static DefaultJWTProcessor<SecurityContext> followed;
+
+    /** The key set of an issuer, kept and fetched again by the library's own rules. */
+    static void follow(URL url, long lifetime) {
+        counted = new Counted();
+        var keys = JWKSourceBuilder.<SecurityContext>create(url, counted)
+                .cache(lifetime * 1000, 5000)
+                .refreshAheadCache(false)
+                .rateLimited(false)
+                .build();
+        followed = new DefaultJWTProcessor<>();
+        followed.setJWSTypeVerifier(new DefaultJOSEObjectTypeVerifier<>(new JOSEObjectType("at+jwt")));
+        followed.setJWSKeySelector(new JWSVerificationKeySelector<>(JWSAlgorithm.ES256, keys));
+    }
+
+    static Map<String, Object> check(Map<String, Object> question) throws Exception {
+        var signed = SignedJWT.parse(text(question, "token"));
+        var issued = new JWTClaimsSet.Builder().issuer(text(question, "issuer")).build();
+        followed.setJWTClaimsSetVerifier(
+                new DefaultJWTClaimsVerifier<>(text(question, "audience"), issued, Set.of("exp", "sub")));
+        var claims = followed.process(signed, null);
+        return Map.of("kid", signed.getHeader().getKeyID(), "sub", claims.getSubject(), "fetched", counted.fetched);
     }
 
     static JWK make(Map<String, Object> question) throws Exception {

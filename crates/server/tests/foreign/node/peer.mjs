@@ -31,6 +31,30 @@ const decrypt = async ({ alg, enc, key, token }) => {
   return { payload: text(plaintext), cty: protectedHeader.cty }
 }
 
+// The key set of an issuer, kept and fetched again by the library's own rules, and how often it was fetched.
+let followed
+
+const follow = async ({ url, lifetime }) => {
+  let fetched = 0
+  const counted = (...request) => {
+    fetched += 1
+    return fetch(...request)
+  }
+  const keys = jose.createRemoteJWKSet(new URL(url), { cacheMaxAge: lifetime * 1000, [jose.customFetch]: counted })
+  followed = { keys, fetched: () => fetched }
+  return {}
+}
+
+const check = async ({ alg, issuer, audience, token }) => {
+  const { protectedHeader, payload } = await jose.jwtVerify(token, followed.keys, {
+    algorithms: [alg],
+    typ: 'at+jwt',
+    issuer,
+    audience,
+  })
+  return { kid: protectedHeader.kid, sub: payload.sub, fetched: followed.fetched() }
+}
+
 const operations = {
   sign,
   verify,
@@ -54,6 +78,8 @@ const operations = {
     if (cty !== 'JWT') throw new Error(`cty is ${cty}`)
     return verify({ ...inner, token: payload })
   },
+  follow,
+  check,
 }
 
 for await (const line of createInterface({ input: process.stdin })) {

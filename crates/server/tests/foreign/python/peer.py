@@ -35,7 +35,36 @@ def pyjwt():
             raise NotImplementedError("it makes no such key")
         return {"key": jws.get_algorithm_by_name(q["alg"]).to_jwk(key, as_dict=True)}
 
-    return {"sign": sign, "verify": verify, "export": export, "make": make}
+    class Followed(jwt.PyJWKClient):
+        """The key set of an issuer, kept and fetched again by the library's own rules, and how often it was fetched."""
+
+        fetched = 0
+
+        def fetch_data(self):
+            self.fetched += 1
+            return super().fetch_data()
+
+    followed = {}
+
+    def follow(q):
+        followed["keys"] = Followed(q["url"], lifespan=q["lifetime"])
+        return {}
+
+    def check(q):
+        keys = followed["keys"]
+        key = keys.get_signing_key_from_jwt(q["token"])
+        expected = {"issuer": q["issuer"], "audience": q["audience"]}
+        decoded = jwt.decode_complete(q["token"], key, algorithms=[q["alg"]], **expected)
+        return {"kid": decoded["header"]["kid"], "sub": decoded["payload"]["sub"], "fetched": keys.fetched}
+
+    return {
+        "sign": sign,
+        "verify": verify,
+        "export": export,
+        "make": make,
+        "follow": follow,
+        "check": check,
+    }
 
 
 def jwcrypto():

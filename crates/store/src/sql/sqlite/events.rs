@@ -6,11 +6,12 @@ use rusqlite::{Connection, params};
 
 use super::trouble::{Outcome, Trouble};
 use super::writer::Tx;
+use crate::sql::{count, text};
 
 pub(super) fn record(tx: &Tx<'_>, event: &Event) -> Outcome<()> {
     let body = serde_json::to_string(event).map_err(|error| Trouble::unreadable("an event", &error))?;
     tx.execute(
-        "INSERT INTO event (at, person, fact, body) VALUES ($1, $2, $3, $4)",
+        text::RECORD_EVENT,
         params![
             event.at.micros(),
             event.person.as_ref().map(|id| &id.as_bytes()[..]),
@@ -23,7 +24,7 @@ pub(super) fn record(tx: &Tx<'_>, event: &Event) -> Outcome<()> {
 
 pub(super) fn list(conn: &Connection, query: &EventQuery) -> Outcome<Vec<Event>> {
     let before = query.before.unwrap_or(Moment::NEVER).micros();
-    let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
+    let limit = count(query.limit);
     let fact = query.fact.map(gateward_kernel::event::Fact::name);
     let mut found = Vec::new();
     let mut read = |mut rows: rusqlite::Rows<'_>| -> Outcome<()> {
@@ -34,26 +35,17 @@ pub(super) fn list(conn: &Connection, query: &EventQuery) -> Outcome<Vec<Event>>
         Ok(())
     };
     match &query.person {
-        None => read(
-            conn.prepare_cached(
-                "SELECT body FROM event WHERE at < $1 AND ($2 IS NULL OR fact = $2) ORDER BY at DESC, row DESC LIMIT $3",
-            )?
-            .query(params![before, fact, limit])?,
-        )?,
-        Some(person) => read(
-            conn.prepare_cached(
-                "SELECT body FROM event WHERE person = $1 AND at < $2 AND ($3 IS NULL OR fact = $3)
-                 ORDER BY at DESC, row DESC LIMIT $4",
-            )?
-            .query(params![person.as_bytes(), before, fact, limit])?,
-        )?,
+        None => read(conn.prepare_cached(text::EVENTS)?.query(params![before, fact, limit])?)?,
+        Some(person) => read(conn.prepare_cached(text::EVENTS_OF_PERSON)?.query(params![
+            person.as_bytes(),
+            before,
+            fact,
+            limit
+        ])?)?,
     }
     Ok(found)
 }
 
 pub(super) fn sweep(tx: &Tx<'_>, before: Moment, limit: usize) -> Outcome<usize> {
-    tx.execute(
-        "DELETE FROM event WHERE row IN (SELECT row FROM event WHERE at < $1 ORDER BY at LIMIT $2)",
-        params![before.micros(), i64::try_from(limit).unwrap_or(i64::MAX)],
-    )
+    tx.execute(text::sweep_events!(), params![before.micros(), count(limit)])
 }

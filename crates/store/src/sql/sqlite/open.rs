@@ -8,7 +8,8 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::migrations::{APPLICATION_ID, KNOWN, Marks, migrate};
+use super::marks::{APPLICATION_ID, Marks, migrate};
+use crate::sql::migrations::KNOWN;
 
 /// The oldest SQLite that does not lose commits when two connections write and checkpoint at once.
 const OLDEST_SQLITE: i32 = 3_051_003;

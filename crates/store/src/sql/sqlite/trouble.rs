@@ -34,7 +34,6 @@ impl From<rusqlite::Error> for Trouble {
 impl Trouble {
     /// A row whose JSON cannot be read. The position is said, the content is not.
     pub(super) fn unreadable(what: &str, error: &serde_json::Error) -> Self {
-        let cause = format!("{what}: {:?} at column {}", error.classify(), error.column());
-        Trouble(Fault::new(ENGINE, FaultKind::Unreadable, cause))
+        Trouble(crate::sql::unreadable(ENGINE, what, error))
     }
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use gateward_kernel::ports::{Answer, Created, Key, Kv, Listener, Page, Replaced, Stored, Traits, Version};
 use gateward_kernel::time::Moment;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
-use super::feed::Scope;
 use super::trouble::Outcome;
 use super::writer::Tx;
 use super::{ENGINE, Engine};
+use crate::sql::{Scope, count, text};
 
 /// The change log keeps this many microseconds: longer than any process that shares the file is likely to be stopped.
 const LOG_SPAN: i64 = 600_000_000;
@@ -25,6 +25,7 @@ impl Kv for Engine {
             shared: true,
             pages: true,
             pushes: true,
+            expires: false,
             largest: crate::LARGEST_VALUE,
         }
     }
@@ -80,16 +81,14 @@ impl Kv for Engine {
 }
 
 fn get(conn: &Connection, key: &Key) -> Outcome<Option<Stored>> {
-    let mut statement =
-        conn.prepare_cached("SELECT version, death, value FROM kv WHERE kind = $1 AND id = $2")?;
+    let mut statement = conn.prepare_cached(text::GET)?;
     Ok(statement.query_row(params![key.kind, key.id], |row| stored(row, 0)).optional()?)
 }
 
 fn create(tx: &mut Tx<'_>, key: &Key, value: &Bytes, death: Moment) -> Outcome<Created> {
     let written = tx.execute(
-        "INSERT INTO kv (kind, id, version, death, value) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (kind, id) DO NOTHING",
-        params![key.kind, key.id, tx.upcoming().0.cast_signed(), death.micros(), &value[..]],
+        text::create!("$5"),
+        params![key.kind, key.id, death.micros(), &value[..], tx.upcoming().0.cast_signed()],
     )?;
     if written == 0 {
         return Ok(Created::Exists);
@@ -100,8 +99,15 @@ fn create(tx: &mut Tx<'_>, key: &Key, value: &Bytes, death: Moment) -> Outcome<C
 fn replace(tx: &mut Tx<'_>, key: &Key, expected: Version, value: &Bytes, death: Moment) -> Outcome<Replaced> {
     let (version, expected) = (tx.upcoming().0.cast_signed(), expected.0.cast_signed());
     let written = tx.execute(
-        "UPDATE kv SET version = $1, death = $2, value = $3 WHERE kind = $4 AND id = $5 AND version = $6",
-        params![version, death.micros(), &value[..], key.kind, key.id, expected],
+        text::replace!("$6"),
+        named_params! {
+            "$1": death.micros(),
+            "$2": &value[..],
+            "$3": key.kind,
+            "$4": key.id,
+            "$5": expected,
+            "$6": version,
+        },
     )?;
     if written != 0 {
         return tx.log(key.kind, &key.id).map(Replaced::Done);
@@ -111,9 +117,7 @@ fn replace(tx: &mut Tx<'_>, key: &Key, expected: Version, value: &Bytes, death: 
 }
 
 fn remove(tx: &mut Tx<'_>, key: &Key) -> Outcome<Option<Stored>> {
-    let mut statement = tx
-        .conn
-        .prepare_cached("DELETE FROM kv WHERE kind = $1 AND id = $2 RETURNING version, death, value")?;
+    let mut statement = tx.conn.prepare_cached(text::remove!())?;
     let taken = statement.query_row(params![key.kind, key.id], |row| stored(row, 0)).optional()?;
     if taken.is_some() {
         tx.log(key.kind, &key.id)?;
@@ -123,17 +127,15 @@ fn remove(tx: &mut Tx<'_>, key: &Key) -> Outcome<Option<Stored>> {
 
 fn page(conn: &Connection, kind: &str, after: Option<&[u8]>, limit: usize) -> Outcome<Page> {
     // One more than wanted shows whether there is a next page.
-    let most = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
+    let most = count(limit).saturating_add(1);
     let item = |row: &Row<'_>| Ok((row.get::<_, Vec<u8>>(0)?.into_boxed_slice(), stored(row, 1)?));
     let mut items: Vec<(Box<[u8]>, Stored)> = match after {
         None => conn
-            .prepare_cached("SELECT id, version, death, value FROM kv WHERE kind = $1 ORDER BY id LIMIT $2")?
+            .prepare_cached(text::FIRST_PAGE)?
             .query_map(params![kind, most], item)?
             .collect::<Result<_, _>>()?,
         Some(after) => conn
-            .prepare_cached(
-                "SELECT id, version, death, value FROM kv WHERE kind = $1 AND id > $2 ORDER BY id LIMIT $3",
-            )?
+            .prepare_cached(text::NEXT_PAGE)?
             .query_map(params![kind, after, most], item)?
             .collect::<Result<_, _>>()?,
     };
@@ -145,11 +147,8 @@ fn page(conn: &Connection, kind: &str, after: Option<&[u8]>, limit: usize) -> Ou
 
 /// The swept are not logged: they were dead to every reader before, and memory judges death by its own clock.
 fn sweep(tx: &Tx<'_>, before: Moment, limit: usize) -> Outcome<usize> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let swept = tx.execute(
-        "DELETE FROM kv WHERE row IN (SELECT row FROM kv WHERE death < $1 ORDER BY death LIMIT $2)",
-        params![before.micros(), limit],
-    )?;
+    let limit = count(limit);
+    let swept = tx.execute(text::sweep!(), params![before.micros(), limit])?;
     prune_log(tx, limit)?;
     Ok(swept)
 }
@@ -183,8 +182,8 @@ mod tests {
     use rusqlite::StatementStatus;
 
     use super::*;
-    use crate::sql::feed::newest;
-    use crate::sql::open::open;
+    use crate::sql::sqlite::feed::newest;
+    use crate::sql::sqlite::open::open;
 
     /// What a sweep costs must not grow with the log: counted in steps of SQLite's machine, not in time.
     #[test]

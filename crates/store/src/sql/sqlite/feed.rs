@@ -11,28 +11,10 @@ use gateward_kernel::ports::{Listener, Version};
 use parking_lot::{Condvar, Mutex};
 use rusqlite::{Connection, params};
 
+use crate::sql::Scope;
+
 /// So many rows of the log are read at a time.
 const STRETCH: i64 = 1000;
-
-/// The kind under which changed people are logged.
-pub(super) const PERSON: &str = "person";
-/// The kind under which changed keys of the installation are logged.
-pub(super) const KEY: &str = "key";
-
-/// What a listener wants to hear of.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scope {
-    /// Everything.
-    All,
-    /// What the directory holds: people and keys.
-    Directory,
-}
-
-impl Scope {
-    fn includes(self, kind: &str) -> bool {
-        self == Scope::All || kind == PERSON || kind == KEY
-    }
-}
 
 /// A change that this process has committed.
 pub(super) struct Change {

@@ -11,8 +11,9 @@ use gateward_kernel::ports::{
 use gateward_kernel::record::Loaded;
 use gateward_kernel::time::Moment;
 
-use super::feed::Scope;
-use super::{Engine, events, keys, people};
+use super::{ENGINE, Engine, events, keys, people};
+use crate::sql::Scope;
+use crate::sql::people::PersonRow;
 
 impl Directory for Engine {
     fn person(&self, id: PersonId) -> Answer<'_, Option<Loaded<Person>>> {
@@ -36,7 +37,7 @@ impl Directory for Engine {
 
     fn create_person<'a>(&'a self, person: &'a Person) -> Answer<'a, Result<Version, Taken>> {
         Box::pin(async move {
-            let row = people::PersonRow::new(person)?;
+            let row = PersonRow::new(ENGINE, person)?;
             self.write(move |tx| people::create(tx, &row)).await
         })
     }
@@ -47,7 +48,7 @@ impl Directory for Engine {
         expected: Version,
     ) -> Answer<'a, Result<Version, NotReplaced>> {
         Box::pin(async move {
-            let row = people::PersonRow::new(person)?;
+            let row = PersonRow::new(ENGINE, person)?;
             self.write(move |tx| people::replace(tx, &row, expected)).await
         })
     }
