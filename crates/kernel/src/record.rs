@@ -89,12 +89,7 @@ impl<R: Record> Book<R> {
 
     /// A book that holds every record up to `budget` bytes, where the store's feed carries them, so that reading asks nobody.
     /// When the feed is lost, it goes on answering for `endurance` what was so when it was lost, and then asks the store.
-    pub fn replicated(
-        kv: Arc<dyn Kv>,
-        budget: usize,
-        endurance: Duration,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
+    pub fn replicated(kv: Arc<dyn Kv>, budget: usize, endurance: Duration, clock: Arc<dyn Clock>) -> Self {
         let traits = kv.traits();
         if traits.shared && !traits.pushes {
             return Self::new(kv);

@@ -16,7 +16,7 @@ use crate::forward::law::Verdict;
 /// Begins to log to standard error. A second call changes nothing.
 pub fn start_logs(settings: &Log) {
     let level = settings.level.to_string();
-    let filter = EnvFilter::new(format!("{level},hyper=warn,rustls=warn"));
+    let filter = EnvFilter::new(format!("{level},hyper=warn,rustls=warn,async_nats=warn"));
     let text = match settings.format {
         LogFormat::Text => true,
         LogFormat::Json => false,

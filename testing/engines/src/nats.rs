@@ -214,7 +214,11 @@ fn ask(address: SocketAddr, subject: &str, headers: &str, payload: &str) -> std:
     stream.set_read_timeout(Some(Duration::from_secs(2)))?;
     let connect = "CONNECT {\"verbose\":false,\"pedantic\":false,\"headers\":true,\"no_responders\":true}";
     let (own, all) = (headers.len(), headers.len() + payload.len());
-    let sizes = if own == 0 { format!("PUB {subject} answer {all}") } else { format!("HPUB {subject} answer {own} {all}") };
+    let sizes = if own == 0 {
+        format!("PUB {subject} answer {all}")
+    } else {
+        format!("HPUB {subject} answer {own} {all}")
+    };
     write!(&stream, "{connect}\r\nSUB answer 1\r\n{sizes}\r\n{headers}{payload}\r\n")?;
     let mut reader = BufReader::new(&stream);
     let mut line = String::new();

@@ -107,7 +107,8 @@ mod tests {
 
     fn near(budget: usize) -> (Near<[u8; 1], u8>, Arc<Hand>) {
         let hand = Arc::new(Hand::default());
-        let unpack = |stored: &Stored| stored.value.first().filter(|byte| **byte != 0).map(|byte| (10, *byte));
+        let unpack =
+            |stored: &Stored| stored.value.first().filter(|byte| **byte != 0).map(|byte| (10, *byte));
         (Near::replica("thing", budget, unpack, Duration::from_secs(30), hand.clone()), hand)
     }
 

@@ -2,16 +2,21 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use gateward_guard::SystemClock;
 use gateward_kernel::ports::{Directory, Kv};
 use gateward_kernel::time::Clock;
 use gateward_store::checkup::Finding;
-use gateward_store::memcached::{Memcached, MemcachedAddress, MemcachedOptions};
-use gateward_store::nats::{Nats, NatsAddress, NatsOptions};
-use gateward_store::postgres::{Postgres, PostgresAddress, PostgresOptions};
-use gateward_store::redis::{Redis, RedisAddress, RedisOptions};
+use gateward_store::memcached::{
+    Memcached, MemcachedAddress, MemcachedAddressError, MemcachedError, MemcachedOptions,
+};
+use gateward_store::nats::{self, Nats, NatsAddress, NatsOptions};
+use gateward_store::postgres::{
+    Postgres, PostgresAddress, PostgresAddressError, PostgresOpenError, PostgresOptions,
+};
+use gateward_store::redis::{self, Redis, RedisAddress, RedisOptions};
 use gateward_store::{Memory, OpenError, Sqlite, SqliteFigures, SqliteOptions};
 
 use super::Place;
@@ -26,6 +31,60 @@ pub(super) enum Engine {
     Redis(Redis),
     Memcached(Memcached),
     Nats(Nats),
+}
+
+/// How often an engine that is not there is tried again at a start.
+const AT_START: u32 = 10;
+/// The pause before each.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Why an engine was not opened.
+struct NotReached {
+    /// It may be there in a moment.
+    may_pass: bool,
+    cause: anyhow::Error,
+}
+
+impl<E: MayPass> From<E> for NotReached {
+    fn from(error: E) -> Self {
+        NotReached { may_pass: error.may_pass(), cause: error.into() }
+    }
+}
+
+/// Errors of opening that tell whether waiting may help.
+trait MayPass: Into<anyhow::Error> {
+    fn may_pass(&self) -> bool {
+        false
+    }
+}
+
+impl MayPass for PostgresAddressError {}
+impl MayPass for redis::AddressError {}
+impl MayPass for MemcachedAddressError {}
+impl MayPass for nats::AddressError {}
+
+impl MayPass for PostgresOpenError {
+    fn may_pass(&self) -> bool {
+        matches!(self, PostgresOpenError::Unreached(_))
+    }
+}
+
+impl MayPass for redis::OpenError {
+    fn may_pass(&self) -> bool {
+        matches!(self, redis::OpenError::Unreachable(_))
+    }
+}
+
+impl MayPass for MemcachedError {
+    fn may_pass(&self) -> bool {
+        matches!(self, MemcachedError::Away(_))
+    }
+}
+
+impl MayPass for nats::OpenError {
+    fn may_pass(&self) -> bool {
+        matches!(self, nats::OpenError::Unreachable(_))
+    }
 }
 
 /// Whether an address can be used at all; errors say what is wrong with it and hold no password.
@@ -45,11 +104,30 @@ impl Engine {
         match place {
             Place::Memory => Ok(Engine::Memory(Arc::new(Memory::new()))),
             Place::File => sqlite(file, missing).map(Engine::Sqlite),
-            Place::At(address) => Self::reach(address).await.with_context(|| address.to_string()),
+            Place::At(address) => Self::wait_for(address, missing).await.with_context(|| address.to_string()),
         }
     }
 
-    async fn reach(address: &EngineAddress) -> anyhow::Result<Self> {
+    /// Opens an engine; whoever serves waits for one that may be about to start, as all do after a power cut.
+    async fn wait_for(address: &EngineAddress, missing: Missing) -> anyhow::Result<Self> {
+        let mut left = if missing == Missing::Create { AT_START } else { 0 };
+        loop {
+            let not_reached = match Self::reach(address).await {
+                Ok(engine) => return Ok(engine),
+                Err(not_reached) => not_reached,
+            };
+            if !not_reached.may_pass || left == 0 {
+                return Err(not_reached.cause);
+            }
+            if left == AT_START {
+                eprintln!("gateward: waiting for {address}: {:#}", not_reached.cause);
+            }
+            left -= 1;
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn reach(address: &EngineAddress) -> Result<Self, NotReached> {
         let text = address.expose();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         Ok(match address.kind() {

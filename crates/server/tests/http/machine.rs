@@ -93,7 +93,7 @@ impl Machine {
         Running { child, lines, address }
     }
 
-    fn log_file(&self) -> PathBuf {
+    pub(crate) fn log_file(&self) -> PathBuf {
         self.folder.path().join("log")
     }
 

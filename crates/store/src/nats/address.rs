@@ -102,7 +102,9 @@ pub enum AddressError {
     #[error("the port of host number {0} is not a number from 1 to 65535")]
     BadPort(usize),
     /// There is a path.
-    #[error("nothing may stand between the hosts and the parameters; the bucket is a parameter: ?bucket=NAME")]
+    #[error(
+        "nothing may stand between the hosts and the parameters; the bucket is a parameter: ?bucket=NAME"
+    )]
     Path,
     /// A user without a password, or a password without a user, or two ways to sign in.
     #[error("{0}")]

@@ -38,12 +38,14 @@ pub(super) async fn open(live: &Live, names: &Names, address: &NatsAddress) -> R
         return Err(Trouble::new(Why::Unfit, said));
     }
     if !server.jetstream {
-        let said = format!("{} has JetStream off; set jetstream {{ store_dir: … }} in its configuration", live.host);
+        let said =
+            format!("{} has JetStream off; set jetstream {{ store_dir: … }} in its configuration", live.host);
         return Err(Trouble::new(Why::Unfit, said));
     }
     let room = server.max_payload.saturating_sub(MARGIN);
     if room < SMALLEST {
-        let said = format!("max_payload of {} is {} bytes; 66560 is the least", live.host, server.max_payload);
+        let said =
+            format!("max_payload of {} is {} bytes; 66560 is the least", live.host, server.max_payload);
         return Err(Trouble::new(Why::Unfit, said));
     }
     let config = loop {

@@ -54,9 +54,10 @@ impl Core {
             self.remove(&key).await.map(drop)
         };
         match trying.await {
-            Ok(()) => {
-                Finding::good(format!("records can be written, read, listed and removed in {}", self.names.stream))
-            }
+            Ok(()) => Finding::good(format!(
+                "records can be written, read, listed and removed in {}",
+                self.names.stream
+            )),
             Err(fault) => Finding::bad(
                 format!("a record cannot be written, read, listed and removed: {}", fault.cause),
                 "allow the user the subjects that the guide lists",

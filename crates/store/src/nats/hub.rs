@@ -17,13 +17,16 @@ const SHARDS: usize = 64;
 pub(super) struct Hub {
     listeners: RwLock<Listeners>,
     /// By subject: own writes under way, or whose echo from the feed is still to come.
-    writing: Box<[Mutex<HashMap<Box<str>, Writing>>]>,
+    writing: Box<[Shard]>,
     hasher: RandomState,
     /// Echoes are to be expected.
     following: AtomicBool,
     /// Somebody who wants to hold everything has joined.
     pub(super) wanted: Notify,
 }
+
+/// By subject.
+type Shard = Mutex<HashMap<Box<str>, Writing>>;
 
 struct Listeners {
     all: Vec<Arc<dyn Listener>>,
@@ -154,7 +157,7 @@ impl Hub {
         Own { hub: self, key, subject }
     }
 
-    fn shard(&self, subject: &str) -> Option<&Mutex<HashMap<Box<str>, Writing>>> {
+    fn shard(&self, subject: &str) -> Option<&Shard> {
         let hash = usize::try_from(self.hasher.hash_one(subject) % SHARDS as u64).unwrap_or(0);
         self.writing.get(hash)
     }

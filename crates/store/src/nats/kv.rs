@@ -74,7 +74,8 @@ impl Core {
     ) -> Result<Published, Trouble> {
         loop {
             let live: Arc<Live> = self.link.live().await?;
-            let published = api::publish(&live, subject, Some(expected), headers.clone(), payload.clone()).await;
+            let published =
+                api::publish(&live, subject, Some(expected), headers.clone(), payload.clone()).await;
             match published {
                 Err(trouble) if trouble.passes() => tokio::time::sleep(PAUSE).await,
                 answer => return answer,

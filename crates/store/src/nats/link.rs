@@ -79,7 +79,8 @@ impl Link {
         if age < STALE {
             return Ok(());
         }
-        let said = format!("most servers of the stream have not been heard of for {:.1} s", age.as_secs_f64());
+        let said =
+            format!("most servers of the stream have not been heard of for {:.1} s", age.as_secs_f64());
         Err(Trouble::new(Why::Unproven, said))
     }
 }

@@ -171,7 +171,9 @@ mod tests {
 
     #[test]
     fn a_packed_value_is_unpacked() {
-        for (value, death) in [(&b""[..], Moment::DAWN), (b"value", Moment::NEVER), (b"\0", Moment::from_micros(-1))] {
+        for (value, death) in
+            [(&b""[..], Moment::DAWN), (b"value", Moment::NEVER), (b"\0", Moment::from_micros(-1))]
+        {
             assert_eq!(unpack(pack(value, death)), Some((Bytes::copy_from_slice(value), death)));
         }
         assert_eq!(unpack(Bytes::from_static(b"1234567")), None);

@@ -73,11 +73,12 @@ impl Trouble {
         let (kind, said) = match self.why {
             Why::Cut => (
                 FaultKind::Unavailable,
-                format!("the connection ended before the answer came; whether a write happened is unknown ({})", self.said),
+                format!(
+                    "the connection ended before the answer came; whether a write happened is unknown ({})",
+                    self.said
+                ),
             ),
-            Why::Late => {
-                (FaultKind::TimedOut, format!("{}; whether a write happened is unknown", self.said))
-            }
+            Why::Late => (FaultKind::TimedOut, format!("{}; whether a write happened is unknown", self.said)),
             Why::Odd => (FaultKind::Unreadable, self.said),
             _ => (FaultKind::Unavailable, self.said),
         };

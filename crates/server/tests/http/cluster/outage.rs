@@ -139,6 +139,29 @@ async fn a_cut_line_to_postgresql_hides_no_end() {
     what_ended_behind_a_cut_line_stays_ended(&near, &through, &proxy, &near).await;
 }
 
+/// After a power cut everything starts at once, in any order.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_waits_for_an_engine_that_starts_later() {
+    let (postgres, mut redis) = (Postgres::start(), Redis::start());
+    let settings = [(DIRECTORY, &*postgres.url(&postgres.fresh_database())), (SESSIONS, &*redis.url())];
+    let mut cluster = Cluster::start(1, &settings).await;
+    cluster.add("ann").await;
+    cluster.nodes[0].kill().await;
+    redis.kill();
+    let node = &mut cluster.nodes[0];
+    let log = node.machine.log_file();
+    let later = tokio::task::spawn_blocking(move || {
+        while !std::fs::read_to_string(&log).unwrap_or_default().contains("waiting for redis://") {
+            std::thread::yield_now();
+        }
+        redis.restart();
+        redis
+    });
+    node.begin().await;
+    let _redis = later.await.unwrap();
+    cluster.signed_in(0, "ann").await;
+}
+
 /// Replicated: while the brokers are away nodes go on answering from memory, for a while that is written down.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_brokers_reads_go_on_from_memory() {

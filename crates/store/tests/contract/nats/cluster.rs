@@ -111,7 +111,9 @@ async fn without_a_majority_everything_is_a_fault_and_nothing_absent() {
                 assert!(begun.elapsed() < Duration::from_secs(5), "believed for too long");
                 assert!(stored.is_some(), "never absent");
             }
-            Err(fault) => assert!(matches!(fault.kind, FaultKind::TimedOut | FaultKind::Unavailable), "{fault}"),
+            Err(fault) => {
+                assert!(matches!(fault.kind, FaultKind::TimedOut | FaultKind::Unavailable), "{fault}")
+            }
         }
     }
     assert!(kv.ping().await.is_err());

@@ -52,7 +52,11 @@ async fn a_change_while_the_feed_is_cut_is_never_hidden() {
             near.load(id, NOW).await.is_ok() && near.hit(&id, NOW).is_some()
         })
         .await;
-        if round % 2 == 0 { proxy.cut() } else { proxy.silence() };
+        if round % 2 == 0 {
+            proxy.cut()
+        } else {
+            proxy.silence()
+        };
         let new = round.to_string();
         write(&far, id, &new).await;
         within(Duration::from_secs(2), "memory is not believed", || async { near.hit(&id, NOW).is_none() })

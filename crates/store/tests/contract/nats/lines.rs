@@ -29,7 +29,10 @@ async fn a_cut_line_is_a_fault_and_heals() {
         ear.0.lock().clear();
     }
     let beside = open(&server.url()).await.kv();
-    assert!(beside.get(&Key::new("test", "b")).await.unwrap().is_none(), "what was not sent is not done later");
+    assert!(
+        beside.get(&Key::new("test", "b")).await.unwrap().is_none(),
+        "what was not sent is not done later"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -130,7 +133,8 @@ async fn what_the_server_takes_away_is_told_and_counts_as_absent() {
     within(LONG, "it is gone", || async { kv.get(&Key::new("test", "a")).await.unwrap().is_none() }).await;
     within(LONG, "that is told", || async { ear.told().len() == 3 }).await;
     let told = ear.told();
-    let versions: Vec<u64> = told.iter().map(|told| told.rsplit_once(' ').unwrap().1.parse().unwrap()).collect();
+    let versions: Vec<u64> =
+        told.iter().map(|told| told.rsplit_once(' ').unwrap().1.parse().unwrap()).collect();
     assert!(versions[0] == version.0 && versions.is_sorted(), "{told:?}");
     let absent = kv.replace(&Key::new("test", "a"), version, "x".into(), LATE).await.unwrap();
     assert_eq!(absent, Replaced::Absent);

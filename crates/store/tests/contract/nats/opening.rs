@@ -1,6 +1,7 @@
 //! Opening: what is refused, and how that is said.
 
 use gateward_store::checkup::{Finding, Level};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
 use super::*;
 
@@ -25,7 +26,9 @@ async fn wrong_secrets_are_refused_clearly_and_never_printed() {
     let kv = open(&format!("nats://ann:p%40ss%2Fword@{at}")).await;
     kv.kv().ping().await.unwrap();
     assert!(!format!("{kv:?}").contains("word"));
-    for url in [format!("nats://ann:wrong@{at}"), format!("nats://{at}"), format!("nats://bob:p%40ss%2Fword@{at}")] {
+    for url in
+        [format!("nats://ann:wrong@{at}"), format!("nats://{at}"), format!("nats://bob:p%40ss%2Fword@{at}")]
+    {
         let error = refused(&url).await;
         assert!(matches!(error, OpenError::Refused(_)), "{error}");
         assert!(!format!("{error} {error:?}").contains("wrong"), "{error}");
@@ -119,4 +122,47 @@ async fn a_checkup_says_what_an_accident_costs() {
     assert_eq!(level(&findings, "tells of changes"), Some(Level::Good));
     let fsync = findings.iter().find(|finding| finding.said.contains("on disk; whether")).unwrap();
     assert!(fsync.advice.as_ref().unwrap().contains("sync_interval"), "{fsync:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tls_is_spoken_and_a_stranger_is_not_believed() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let own = CertifiedIssuer::self_signed(params.clone(), KeyPair::generate().unwrap()).unwrap();
+    let strange = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    // With the issuer's own name it would look as if it had signed itself.
+    params.distinguished_name.push(DnType::CommonName, "server");
+    let cert = params.signed_by(&key, &own).unwrap();
+    for (name, pem) in [
+        ("ca.pem", own.pem()),
+        ("strange.pem", strange.pem()),
+        ("cert.pem", cert.pem()),
+        ("key.pem", key.serialize_pem()),
+    ] {
+        std::fs::write(dir.path().join(name), pem).unwrap();
+    }
+    let file = |name: &str| dir.path().join(name).display().to_string();
+    let server = Server::start_with(&format!(
+        "tls {{ cert_file: \"{}\", key_file: \"{}\", ca_file: \"{}\", verify: true }}",
+        file("cert.pem"),
+        file("key.pem"),
+        file("ca.pem")
+    ));
+    // The server asks for a certificate of ours too.
+    let (port, own) = (server.addr().port(), format!("cert={}&key={}", file("cert.pem"), file("key.pem")));
+    let kv = open(&format!("tls://localhost:{port}?ca={}&{own}", file("ca.pem"))).await.kv();
+    create(&kv, "a").await;
+    let error = refused(&format!("tls://localhost:{port}?ca={}&{own}", file("strange.pem"))).await;
+    assert!(error.to_string().contains("certificate"), "{error}");
+    // Another name than it has, no certificate of ours, and no certificates to trust.
+    refused(&format!("tls://127.0.0.1:{port}?ca={}&{own}", file("ca.pem"))).await;
+    refused(&format!("tls://localhost:{port}?ca={}", file("ca.pem"))).await;
+    let error = refused(&format!("tls://localhost:{port}?ca={}", file("key.pem"))).await;
+    assert!(error.to_string().contains("no certificate to trust"), "{error}");
+    // A server without TLS is not spoken to in the clear.
+    let open_server = Server::start();
+    refused(&format!("tls://localhost:{}?ca={}", open_server.addr().port(), file("ca.pem"))).await;
 }

@@ -1,6 +1,7 @@
 //! Replicated: every node holds every record, and goes on reading when the engine is away.
 
 use gateward_engines::Proxy;
+use gateward_kernel::ports::Stored;
 use gateward_kernel::record::Book;
 
 use super::feed::{NOW, text, write};
@@ -97,7 +98,8 @@ async fn reads_go_on_while_the_engine_is_away_for_a_while_and_writes_do_not() {
     fill(&writer, 0..20).await;
     let nats = open_impatient(&format!("nats://{}", proxy.addr())).await;
     let book = replicated(&nats, 1 << 20);
-    within(LONG, "it is loaded", || async { entries(&book) == 20 && book.near().unwrap().figures().whole }).await;
+    within(LONG, "it is loaded", || async { entries(&book) == 20 && book.near().unwrap().figures().whole })
+        .await;
     proxy.cut();
     within(LONG, "the cut is noticed", || async { !book.near().unwrap().figures().whole }).await;
     let lost = Instant::now();
@@ -106,7 +108,11 @@ async fn reads_go_on_while_the_engine_is_away_for_a_while_and_writes_do_not() {
     assert!(book.create(Note { id: id(99), text: "x".into() }, NOW).await.is_err(), "writes are refused");
     assert!(book.remove(id(3)).await.is_err());
     for number in 0..20 {
-        assert_eq!(text(&book, id(number)).await, Some(number.to_string()), "as it was: stale, and that is stated");
+        assert_eq!(
+            text(&book, id(number)).await,
+            Some(number.to_string()),
+            "as it was: stale, and that is stated"
+        );
     }
     assert!(lost.elapsed() < ENDURANCE, "this machine is too slow for this test");
     within(ENDURANCE * 2, "the end of endurance", || async { book.hit(&id(4), NOW).is_none() }).await;
@@ -144,6 +150,52 @@ async fn short_cuts_hide_nothing_and_lose_nothing() {
     }
 }
 
+/// Counts what it is loaded with.
+#[derive(Default)]
+struct Holder(Mutex<Vec<(bool, usize)>>);
+
+impl Listener for Holder {
+    fn changed(&self, _: &str, _: &[u8], _: Option<Version>) {}
+    fn lost(&self) {}
+    fn restored(&self) {}
+    fn holds_all(&self) -> bool {
+        true
+    }
+    fn loading(&self, anew: bool) {
+        self.0.lock().push((anew, 0));
+    }
+    fn present(&self, _: &str, _: &[u8], _: &Stored) {
+        if let Some((_, count)) = self.0.lock().last_mut() {
+            *count += 1;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_short_cut_only_changes_are_loaded() {
+    let server = Server::start();
+    let proxy = Proxy::to(server.addr());
+    let there = open(&server.url()).await;
+    let writer = Book::<Note>::new(there.kv());
+    fill(&writer, 0..100).await;
+    let nats = open(&format!("nats://{}", proxy.addr())).await;
+    let (holder, ear) = (Arc::new(Holder::default()), Ear::on(&nats.kv()));
+    nats.kv().changes(holder.clone());
+    for round in 0..20_u16 {
+        within(LONG, "it is loaded", || async { ear.ends_with("restored") }).await;
+        proxy.cut();
+        within(LONG, "the cut is noticed", || async { ear.ends_with("lost") }).await;
+        fill(&writer, 100 + round..101 + round).await;
+        proxy.heal();
+    }
+    within(LONG, "it is loaded", || async { ear.ends_with("restored") }).await;
+    let loadings = holder.0.lock().clone();
+    assert_eq!(loadings[0], (true, 100), "at first everything: {loadings:?}");
+    let resumed: Vec<_> = loadings.iter().filter(|(anew, _)| !anew).collect();
+    // A beat under way when the line is cut has taken the place of the message to go on from.
+    assert!(resumed.len() >= 10 && resumed.iter().all(|(_, count)| *count <= 2), "{loadings:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bucket_that_was_made_anew_is_loaded_anew() {
     let mut server = Server::start();
@@ -158,8 +210,10 @@ async fn a_bucket_that_was_made_anew_is_loaded_anew() {
     let other = open(&server.url()).await;
     let writer = Book::<Note>::new(other.kv());
     fill(&writer, 100..130).await;
-    within(LONG, "it is loaded", || async { book.hit(&id(129), NOW).is_some() && book.near().unwrap().figures().whole })
-        .await;
+    within(LONG, "it is loaded", || async {
+        book.hit(&id(129), NOW).is_some() && book.near().unwrap().figures().whole
+    })
+    .await;
     assert_eq!(entries(&book), 30, "nothing of before is believed");
 }
 
@@ -172,7 +226,8 @@ async fn what_has_no_room_is_read_from_the_engine() {
     let nats = open(&server.url()).await;
     // Room for about two records in each of 256 parts.
     let book = replicated(&nats, 256 * 220);
-    within(LONG, "it is loaded", || async { book.near().unwrap().figures().whole && entries(&book) > 200 }).await;
+    within(LONG, "it is loaded", || async { book.near().unwrap().figures().whole && entries(&book) > 200 })
+        .await;
     let figures = book.near().unwrap().figures();
     assert!(figures.evictions > 0 && figures.entries < 600, "{figures:?}");
     for number in 0..1000 {
