@@ -12,15 +12,15 @@
 )]
 
 mod memcached;
-mod postgres;
 mod nats;
+mod postgres;
 mod process;
 mod proxy;
 mod redis;
 
 pub use memcached::Memcached;
-pub use postgres::Postgres;
 pub use nats::{Nats, NatsCluster};
+pub use postgres::Postgres;
 pub use process::{Process, accepts, find, free_port};
 pub use proxy::Proxy;
 pub use redis::{Redis, RedisCluster, Sentinels};

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use gateward_guard::SystemClock;
+use gateward_kernel::node::SKEW;
 use gateward_kernel::ports::{Directory, Kv};
-use gateward_kernel::time::Clock;
+use gateward_kernel::time::{Clock, Moment};
 use gateward_store::checkup::Finding;
 use gateward_store::memcached::{
     Memcached, MemcachedAddress, MemcachedAddressError, MemcachedError, MemcachedOptions,
@@ -178,7 +179,13 @@ impl Engine {
             Engine::Sqlite(_) => {
                 Ok(vec![Finding::good("kept in the data directory: it survives restarts and crashes")])
             }
-            Engine::Postgres(postgres) => postgres.checkup().await,
+            Engine::Postgres(postgres) => match postgres.checkup().await {
+                Ok(mut found) => postgres.clock().await.map(|clock| {
+                    found.push(about_clock(clock));
+                    found
+                }),
+                fault => fault,
+            },
             Engine::Redis(redis) => redis.checkup(&SystemClock).await,
             Engine::Memcached(memcached) => memcached.checkup().await,
             Engine::Nats(nats) => nats.checkup().await,
@@ -193,6 +200,19 @@ impl Engine {
             Engine::Sqlite(sqlite) => Some(sqlite.figures()),
             _ => None,
         }
+    }
+}
+
+/// How a store's clock compares to this one's.
+fn about_clock(there: Moment) -> Finding {
+    let here = SystemClock.now();
+    let apart = here.since(there).max(there.since(here));
+    match apart <= SKEW {
+        true => Finding::good("its clock agrees with ours"),
+        false => Finding::warning(
+            format!("its clock and ours are {} s apart", apart.as_secs()),
+            "set the clocks: the sessions of nodes whose clocks differ end at different times",
+        ),
     }
 }
 
