@@ -1,5 +1,6 @@
 //! Several nodes, each the real program, over real engines.
 
+mod moving;
 mod outage;
 mod strategies;
 

@@ -1,6 +1,6 @@
 //! What each strategy promises while engines live: who is signed in where, and what is lost with a node.
 
-use gateward_engines::{Memcached, Nats, Postgres, Redis};
+use gateward_engines::{Memcached, Nats, Postgres, Redis, RedisCluster, Sentinels};
 use serde_json::json;
 
 use super::Cluster;
@@ -101,6 +101,20 @@ async fn persistent_in_postgresql() {
 #[tokio::test(flavor = "multi_thread")]
 async fn shared_in_redis() {
     let (postgres, redis) = (Postgres::start(), Redis::start());
+    let settings = [(DIRECTORY, &*postgres.url(&postgres.fresh_database())), (SESSIONS, &*redis.url())];
+    any_node_will_do(Cluster::start(3, &settings).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shared_in_a_redis_cluster() {
+    let (postgres, redis) = (Postgres::start(), RedisCluster::start());
+    let settings = [(DIRECTORY, &*postgres.url(&postgres.fresh_database())), (SESSIONS, &*redis.url())];
+    any_node_will_do(Cluster::start(3, &settings).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shared_in_a_redis_with_sentinels() {
+    let (postgres, redis) = (Postgres::start(), Sentinels::start());
     let settings = [(DIRECTORY, &*postgres.url(&postgres.fresh_database())), (SESSIONS, &*redis.url())];
     any_node_will_do(Cluster::start(3, &settings).await).await;
 }

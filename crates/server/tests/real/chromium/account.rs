@@ -100,6 +100,8 @@ async fn change(browser: &Browser, current: &str, new: &str, again: &str) {
     browser.fill("#current_password", current).await;
     browser.fill("#password", new).await;
     browser.fill("#password_again", again).await;
+    // What is said of the password comes a moment later, and moves the button.
+    browser.find("#password-strength[class*='strength-']").await;
     browser.click("#password-submit").await;
 }
 
