@@ -91,6 +91,11 @@ pub async fn follow_status(app: Arc<App>) {
 pub async fn give_signs_of_life(app: Arc<App>) {
     let signs: Book<NodeSign> = Book::new(app.stores.records.clone());
     let begun = app.clock.now();
+    if !app.stores.is_cluster() {
+        // Nobody else can read it: alone, it need not write every ten seconds.
+        app.roster.send_replace(Roster::of(vec![own_sign(&app, begun)], app.node, begun));
+        return;
+    }
     loop {
         match sign_and_look(&app, &signs, begun).await {
             Ok(roster) => {
@@ -103,10 +108,14 @@ pub async fn give_signs_of_life(app: Arc<App>) {
     }
 }
 
-async fn sign_and_look(app: &App, signs: &Book<NodeSign>, begun: Moment) -> Result<Roster, Fault> {
-    let now = app.clock.now();
+fn own_sign(app: &App, begun: Moment) -> NodeSign {
     let name = app.settings.node.as_ref().map(|name| name.as_str().to_owned());
-    let sign = NodeSign { id: app.node, name, version: env!("CARGO_PKG_VERSION").into(), begun, at: now };
+    NodeSign { id: app.node, name, version: env!("CARGO_PKG_VERSION").into(), begun, at: app.clock.now() }
+}
+
+async fn sign_and_look(app: &App, signs: &Book<NodeSign>, begun: Moment) -> Result<Roster, Fault> {
+    let sign = own_sign(app, begun);
+    let now = sign.at;
     if signs.change(app.node, now, |_| Decision::Write(sign.clone(), ())).await?.is_none() {
         signs.create(sign.clone(), now).await?;
     }

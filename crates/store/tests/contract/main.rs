@@ -36,6 +36,7 @@ mod events;
 mod feed;
 mod keys;
 mod layers;
+mod listening;
 #[cfg(feature = "memcached")]
 mod memcached;
 #[cfg(feature = "nats")]

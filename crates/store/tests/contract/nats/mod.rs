@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::LATE;
+use super::listening::{Ear, create, within};
 use super::suite::all_cases;
 
 /// So long may an engine take to come back, on a busy machine.
@@ -53,61 +54,7 @@ async fn open_impatient(url: &str) -> Nats {
     try_open(url, NatsOptions { patience, connecting }).await.unwrap()
 }
 
-async fn create(kv: &Arc<dyn Kv>, id: &str) -> Version {
-    match kv.create(&Key::new("test", id), id.as_bytes().to_vec().into(), LATE).await.unwrap() {
-        Created::Done(version) => version,
-        Created::Exists => panic!("{id} exists"),
-    }
-}
-
-/// Waits until the condition holds.
-async fn within<F: Future<Output = bool>>(span: Duration, what: &str, mut holds: impl FnMut() -> F) {
-    let begun = Instant::now();
-    while !holds().await {
-        assert!(begun.elapsed() < span, "not within {span:?}: {what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
-/// Remembers in words what it was told.
-#[derive(Default)]
-struct Ear(Mutex<Vec<String>>);
-
-impl Listener for Ear {
-    fn changed(&self, kind: &str, id: &[u8], version: Option<Version>) {
-        let version = version.map_or("?".into(), |version| version.0.to_string());
-        self.0.lock().push(format!("{kind} {} {version}", String::from_utf8_lossy(id)));
-    }
-
-    fn lost(&self) {
-        self.0.lock().push("lost".into());
-    }
-
-    fn restored(&self) {
-        self.0.lock().push("restored".into());
-    }
-}
-
-impl Ear {
-    fn on(kv: &Arc<dyn Kv>) -> Arc<Ear> {
-        let ear = Arc::new(Ear::default());
-        kv.changes(ear.clone());
-        ear
-    }
-
-    fn told(&self) -> Vec<String> {
-        self.0.lock().clone()
-    }
-
-    fn has(&self, word: &str) -> bool {
-        self.0.lock().iter().any(|told| told == word)
-    }
-
-    fn ends_with(&self, word: &str) -> bool {
-        self.0.lock().last().is_some_and(|told| told == word)
-    }
-}
-
+/// It weighs what its text does: the tests of replicas fill a budget exactly.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 struct Note {
     id: SessionId,

@@ -1,7 +1,7 @@
 //! What a server and a line can do wrong.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use gateward_engines::Proxy;
@@ -200,10 +200,10 @@ async fn every_acknowledged_write_survives_kill_9_of_the_server() {
     let mut server = gateward_engines::Postgres::start();
     let name = server.fresh_database();
     let postgres = open(&server.url(&name)).await;
-    let over = Arc::new(AtomicBool::new(false));
+    let (over, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let mut writers = JoinSet::new();
     for writer in 0..8_u32 {
-        let (kv, over) = (postgres.kv(), over.clone());
+        let (kv, over, done) = (postgres.kv(), over.clone(), done.clone());
         writers.spawn(async move {
             let mut answers = Vec::new();
             for number in 0_u32.. {
@@ -216,13 +216,18 @@ async fn every_acknowledged_write_survives_kill_9_of_the_server() {
                     // Without a pause, refused connections would be all that is counted.
                     tokio::time::sleep(Duration::from_millis(2)).await;
                 }
+                done.fetch_add(usize::from(answer.is_ok()), Ordering::Relaxed);
                 answers.push((id, answer));
             }
             answers
         });
     }
     for _ in 0..3 {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        // Each time in the middle of writing.
+        let before = done.load(Ordering::Relaxed);
+        while done.load(Ordering::Relaxed) < before + 200 {
+            tokio::task::yield_now().await;
+        }
         server = tokio::task::spawn_blocking(move || {
             server.kill();
             server.restart();

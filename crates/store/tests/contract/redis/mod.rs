@@ -12,16 +12,15 @@ use std::time::Duration;
 
 use gateward_engines::{Redis as Server, RedisCluster, Sentinels};
 use gateward_kernel::id::SessionId;
-use gateward_kernel::ports::{Answer, Created, Key, Kv, Listener, Version};
-use gateward_kernel::record::Record;
+use gateward_kernel::ports::{Answer, Created, Key, Kv};
 use gateward_kernel::time::Moment;
 use gateward_store::contract::Subject;
 use gateward_store::redis::{OpenError, Redis, RedisAddress, RedisOptions};
-use parking_lot::Mutex;
-use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::LATE;
+use super::feed::Note;
+use super::listening::{Ear, create, within};
 use super::suite::all_cases;
 
 /// So long may an engine take to come back, on a busy machine.
@@ -39,81 +38,6 @@ async fn open(url: &str) -> Redis {
 async fn open_impatient(url: &str) -> Redis {
     let (patience, connecting) = (Duration::from_millis(1500), Duration::from_millis(500));
     try_open(url, RedisOptions { patience, connecting, ..RedisOptions::default() }).await.unwrap()
-}
-
-async fn create(kv: &Arc<dyn Kv>, id: &str) -> Version {
-    match kv.create(&Key::new("test", id), id.as_bytes().to_vec().into(), LATE).await.unwrap() {
-        Created::Done(version) => version,
-        Created::Exists => panic!("{id} exists"),
-    }
-}
-
-/// Waits until the condition holds.
-async fn within<F: Future<Output = bool>>(span: Duration, what: &str, mut holds: impl FnMut() -> F) {
-    let begun = Instant::now();
-    while !holds().await {
-        assert!(begun.elapsed() < span, "not within {span:?}: {what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
-/// Remembers in words what it was told.
-#[derive(Default)]
-struct Ear(Mutex<Vec<String>>);
-
-impl Listener for Ear {
-    fn changed(&self, kind: &str, id: &[u8], version: Option<Version>) {
-        let version = version.map_or("?".into(), |version| version.0.to_string());
-        self.0.lock().push(format!("{kind} {} {version}", String::from_utf8_lossy(id)));
-    }
-
-    fn lost(&self) {
-        self.0.lock().push("lost".into());
-    }
-
-    fn restored(&self) {
-        self.0.lock().push("restored".into());
-    }
-}
-
-impl Ear {
-    fn on(kv: &Arc<dyn Kv>) -> Arc<Ear> {
-        let ear = Arc::new(Ear::default());
-        kv.changes(ear.clone());
-        ear
-    }
-
-    fn told(&self) -> Vec<String> {
-        self.0.lock().clone()
-    }
-
-    fn has(&self, word: &str) -> bool {
-        self.0.lock().iter().any(|told| told == word)
-    }
-}
-
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-struct Note {
-    id: SessionId,
-    text: String,
-}
-
-impl Record for Note {
-    const KIND: &'static str = "note";
-    const SCHEMA: u8 = 1;
-    type Id = SessionId;
-
-    fn id(&self) -> SessionId {
-        self.id
-    }
-
-    fn death(&self) -> Moment {
-        LATE
-    }
-
-    fn weight(&self) -> usize {
-        100
-    }
 }
 
 /// One server for all cases; each has a prefix of its own.
