@@ -17,6 +17,9 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 /// The pages each connection keeps, in KiB.
 const CACHE_KIB: i32 = 2048;
 
+/// How long until a file that others hold is tried again.
+const AGAIN: Duration = Duration::from_millis(10);
+
 /// Above this size, in bytes, the write-ahead log is cut when it starts over.
 const LARGEST_WAL: i64 = 16 << 20;
 
@@ -73,8 +76,25 @@ impl From<rusqlite::Error> for OpenError {
     }
 }
 
-/// Opens the connection that writes, with the schema up to date; creates the file if `create` says so.
+/// Opens the connection that writes, with the schema up to date; creates the file if `create` says so. Waits so long at
+/// most for others who hold the file.
 pub(super) fn open(path: &Path, create: bool, patience: Duration) -> Result<Connection, OpenError> {
+    let mut waited = Duration::ZERO;
+    // SQLite's own patience does not reach everywhere: changing to the write-ahead log and recovering it give up at once.
+    let conn = loop {
+        match try_open(path, create) {
+            Err(OpenError::Locked) if waited < patience => {
+                std::thread::sleep(AGAIN);
+                waited += AGAIN;
+            }
+            result => break result?,
+        }
+    };
+    conn.busy_timeout(patience)?;
+    Ok(conn)
+}
+
+fn try_open(path: &Path, create: bool) -> Result<Connection, OpenError> {
     if rusqlite::version_number() < OLDEST_SQLITE {
         return Err(OpenError::OldLibrary(rusqlite::version()));
     }
@@ -84,7 +104,7 @@ pub(super) fn open(path: &Path, create: bool, patience: Duration) -> Result<Conn
         }
         create_file(path)?;
     }
-    let conn = connect(path, patience)?;
+    let conn = connect(path, Duration::ZERO)?;
     // A refused file is left as it was: its log is not written back into it either.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     Marks::read(&conn)?.check()?;
