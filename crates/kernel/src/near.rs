@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use hashbrown::{DefaultHashBuilder, HashMap};
+use hashbrown::DefaultHashBuilder;
+use hashbrown::hash_table::{Entry as Place, HashTable};
 use parking_lot::RwLock;
 
 use crate::ports::{Listener, Stored, Version};
@@ -19,17 +20,30 @@ pub use replica::Unpack;
 /// So many independent parts: two requests seldom meet at one lock.
 const SHARDS: usize = 256;
 
-/// What the map itself costs for an entry, beside what the record says of itself.
+/// What the table and the allocator cost for an entry, beside what the value says of itself.
 const OVERHEAD: usize = 96;
+
+/// What can be remembered. It knows its own name and state, so that they are not kept twice: there may be millions.
+pub trait Remembered {
+    /// What names it.
+    type Id: Copy + Eq + Hash;
+
+    /// Its name.
+    fn id(&self) -> Self::Id;
+    /// Its state.
+    fn version(&self) -> Version;
+    /// About how many bytes it takes in memory; always the same of one value.
+    fn weight(&self) -> usize;
+}
 
 /// A bounded memory of values by id.
 ///
 /// It stops answering the moment its feed is lost ([`Listener::lost`]) and starts empty when the feed is restored.
 /// It is bounded by bytes, not by entries; what is thrown out is chosen by a clock hand over each shard, sparing what
 /// was used since the hand last passed.
-pub struct Near<I, V> {
+pub struct Near<V> {
     kind: &'static str,
-    shards: Box<[RwLock<Shard<I, V>>]>,
+    shards: Box<[RwLock<Shard<V>>]>,
     hasher: DefaultHashBuilder,
     budget_per_shard: usize,
     whole: AtomicBool,
@@ -39,8 +53,8 @@ pub struct Near<I, V> {
     replica: Option<Replica<V>>,
 }
 
-struct Shard<I, V> {
-    map: HashMap<I, Entry<V>>,
+struct Shard<V> {
+    table: HashTable<Entry<V>>,
     bytes: usize,
     /// Counts invalidations: what was read before one may not be offered after it.
     epoch: u64,
@@ -52,8 +66,6 @@ struct Shard<I, V> {
 
 struct Entry<V> {
     value: Arc<V>,
-    version: Version,
-    weight: usize,
     /// In which loading of the whole content it came.
     generation: u32,
     used: AtomicBool,
@@ -82,12 +94,12 @@ pub struct NearFigures {
     pub whole: bool,
 }
 
-impl<I: Copy + Eq + Hash, V> Near<I, V> {
+impl<V: Remembered> Near<V> {
     /// A cache for records of `kind` that holds up to about `budget` bytes.
     pub fn new(kind: &'static str, budget: usize) -> Self {
         let shard = || {
-            let (map, newest) = (HashMap::new(), Version(0));
-            RwLock::new(Shard { map, bytes: 0, epoch: 0, newest, nameless: 0 })
+            let (table, newest) = (HashTable::new(), Version(0));
+            RwLock::new(Shard { table, bytes: 0, epoch: 0, newest, nameless: 0 })
         };
         Near {
             kind,
@@ -115,10 +127,11 @@ impl<I: Copy + Eq + Hash, V> Near<I, V> {
     }
 
     /// The value, if memory holds it and may be believed.
-    pub fn get(&self, id: &I) -> Option<Arc<V>> {
+    pub fn get(&self, id: &V::Id) -> Option<Arc<V>> {
         if self.whole.load(Ordering::Acquire) || self.replica.as_ref().is_some_and(Replica::endures) {
-            let shard = self.shard(self.index(id))?.read();
-            if let Some(entry) = shard.map.get(id) {
+            let hash = self.hash(id);
+            let shard = self.shard(index(hash))?.read();
+            if let Some(entry) = shard.table.find(hash, |entry| entry.value.id() == *id) {
                 if !entry.used.load(Ordering::Relaxed) {
                     entry.used.store(true, Ordering::Relaxed);
                 }
@@ -130,8 +143,8 @@ impl<I: Copy + Eq + Hash, V> Near<I, V> {
     }
 
     /// To be taken before reading or writing the store.
-    pub fn ticket(&self, id: &I) -> Ticket {
-        let index = self.index(id);
+    pub fn ticket(&self, id: &V::Id) -> Ticket {
+        let index = index(self.hash(id));
         let (epoch, nameless) = self.shard(index).map_or((0, 0), |shard| {
             let shard = shard.read();
             (shard.epoch, shard.nameless)
@@ -141,39 +154,43 @@ impl<I: Copy + Eq + Hash, V> Near<I, V> {
 
     /// Remembers what a read found, unless something changed since the ticket was taken: the read may have been of
     /// the older state.
-    pub fn offer(&self, ticket: Ticket, id: I, version: Version, weight: usize, value: Arc<V>) {
+    pub fn offer(&self, ticket: Ticket, value: Arc<V>) {
         if let Some(shard) = self.shard(ticket.shard) {
             let mut shard = shard.write();
             if shard.epoch == ticket.epoch && self.whole.load(Ordering::Acquire) {
-                self.insert(&mut shard, id, version, weight, value);
+                self.insert(&mut shard, value);
             }
         }
     }
 
     /// Remembers what this process has just written, unless a newer change of this shard was heard of meanwhile: by its
     /// version, or by one without a name since the ticket was taken.
-    pub fn put(&self, ticket: Ticket, id: I, version: Version, weight: usize, value: Arc<V>) {
+    pub fn put(&self, ticket: Ticket, value: Arc<V>) {
         if let Some(shard) = self.shard(ticket.shard) {
             let mut shard = shard.write();
-            let is_newest = shard.newest <= version && shard.nameless == ticket.nameless;
+            let is_newest = shard.newest <= value.version() && shard.nameless == ticket.nameless;
             if is_newest && self.whole.load(Ordering::Acquire) {
-                self.insert(&mut shard, id, version, weight, value);
+                self.insert(&mut shard, value);
             }
         }
     }
 
     /// Forgets the state of `id` before `version`, or whatever is known of it.
-    pub fn forget(&self, id: &I, version: Option<Version>) {
-        if let Some(shard) = self.shard(self.index(id)) {
+    pub fn forget(&self, id: &V::Id, version: Option<Version>) {
+        let hash = self.hash(id);
+        if let Some(shard) = self.shard(index(hash)) {
             let mut shard = shard.write();
             shard.epoch += 1;
             match version {
                 Some(version) => shard.newest = shard.newest.max(version),
                 None => shard.nameless += 1,
             }
-            let is_old = |entry: &Entry<V>| version.is_none_or(|version| entry.version < version);
-            if shard.map.get(id).is_some_and(is_old) {
-                shard.remove(id);
+            let is_old = |entry: &Entry<V>| {
+                entry.value.id() == *id && version.is_none_or(|version| entry.value.version() < version)
+            };
+            if let Ok(found) = shard.table.find_entry(hash, is_old) {
+                let (entry, _) = found.remove();
+                shard.bytes -= entry.weight();
             }
         }
     }
@@ -183,7 +200,7 @@ impl<I: Copy + Eq + Hash, V> Near<I, V> {
         let (mut entries, mut bytes) = (0, 0);
         for shard in &self.shards {
             let shard = shard.read();
-            entries += shard.map.len();
+            entries += shard.table.len();
             bytes += shard.bytes;
         }
         let misses = self.misses.load(Ordering::Relaxed);
@@ -191,19 +208,26 @@ impl<I: Copy + Eq + Hash, V> Near<I, V> {
         NearFigures { entries, bytes, misses, evictions, whole: self.whole.load(Ordering::Acquire) }
     }
 
-    fn insert(&self, shard: &mut Shard<I, V>, id: I, version: Version, weight: usize, value: Arc<V>) {
-        if shard.map.get(&id).is_some_and(|entry| entry.version > version) {
-            return;
-        }
-        let weight = weight + OVERHEAD;
-        shard.remove(&id);
-        shard.bytes += weight;
+    fn insert(&self, shard: &mut Shard<V>, value: Arc<V>) {
+        let (id, hash_of) = (value.id(), |entry: &Entry<V>| self.hash(&entry.value.id()));
         let generation = self.replica.as_ref().map_or(0, Replica::generation);
-        shard.map.insert(id, Entry { value, version, weight, generation, used: AtomicBool::new(false) });
+        let next = Entry { value, generation, used: AtomicBool::new(false) };
+        let weight = next.weight();
+        match shard.table.entry(self.hash(&id), |entry| entry.value.id() == id, hash_of) {
+            Place::Occupied(mut place) => {
+                if place.get().value.version() > next.value.version() {
+                    return;
+                }
+                let old = std::mem::replace(place.get_mut(), next);
+                shard.bytes -= old.weight();
+            }
+            Place::Vacant(place) => drop(place.insert(next)),
+        }
+        shard.bytes += weight;
         if shard.bytes > self.budget_per_shard {
-            let before = shard.map.len();
+            let before = shard.table.len();
             shard.evict(self.budget_per_shard);
-            let evicted = before.saturating_sub(shard.map.len()) as u64;
+            let evicted = before.saturating_sub(shard.table.len()) as u64;
             self.evictions.fetch_add(evicted, Ordering::Relaxed);
         }
     }
@@ -214,9 +238,9 @@ impl<I: Copy + Eq + Hash, V> Near<I, V> {
             let mut shard = shard.write();
             shard.epoch += 1;
             let mut freed = 0;
-            shard.map.retain(|_, entry| {
+            shard.table.retain(|entry| {
                 let stays = entry.generation >= generation;
-                freed += if stays { 0 } else { entry.weight };
+                freed += if stays { 0 } else { entry.weight() };
                 stays
             });
             shard.bytes -= freed;
@@ -228,38 +252,42 @@ impl<I: Copy + Eq + Hash, V> Near<I, V> {
             let mut shard = shard.write();
             shard.epoch += 1;
             shard.bytes = 0;
-            shard.map = HashMap::new();
+            shard.table = HashTable::new();
         }
     }
 
-    fn index(&self, id: &I) -> usize {
-        // The high bits: the map inside the shard uses the low ones.
-        (self.hasher.hash_one(id) >> 48) as usize % SHARDS
+    fn hash(&self, id: &V::Id) -> u64 {
+        self.hasher.hash_one(id)
     }
 
-    fn shard(&self, index: usize) -> Option<&RwLock<Shard<I, V>>> {
+    fn shard(&self, index: usize) -> Option<&RwLock<Shard<V>>> {
         self.shards.get(index)
     }
 }
 
-impl<I: Copy + Eq + Hash, V> Shard<I, V> {
-    fn remove(&mut self, id: &I) {
-        if let Some(entry) = self.map.remove(id) {
-            self.bytes -= entry.weight;
-        }
-    }
+/// The shard of a hash: by its high bits, for the table inside the shard uses the low ones.
+const fn index(hash: u64) -> usize {
+    (hash >> 48) as usize % SHARDS
+}
 
+impl<V: Remembered> Entry<V> {
+    fn weight(&self) -> usize {
+        self.value.weight() + OVERHEAD
+    }
+}
+
+impl<V: Remembered> Shard<V> {
     /// Throws out what was not used since the last time, down to seven eighths of the budget, so that this walk is
     /// rare; when everything was used, a second walk takes whatever comes first.
     fn evict(&mut self, budget: usize) {
         let target = budget - budget / 8;
         for sparing in [true, false] {
             let mut bytes = self.bytes;
-            self.map.retain(|_, entry| {
+            self.table.retain(|entry| {
                 if bytes <= target || (sparing && entry.used.swap(false, Ordering::Relaxed)) {
                     return true;
                 }
-                bytes -= entry.weight;
+                bytes -= entry.weight();
                 false
             });
             self.bytes = bytes;
@@ -270,14 +298,14 @@ impl<I: Copy + Eq + Hash, V> Shard<I, V> {
     }
 }
 
-impl<I, V> Listener for Near<I, V>
+impl<V> Listener for Near<V>
 where
-    I: Copy + Eq + Hash + Send + Sync + for<'a> TryFrom<&'a [u8]>,
-    V: Send + Sync,
+    V: Remembered + Send + Sync,
+    V::Id: for<'a> TryFrom<&'a [u8]>,
 {
     fn changed(&self, kind: &str, id: &[u8], version: Option<Version>) {
         if kind == self.kind
-            && let Ok(id) = I::try_from(id)
+            && let Ok(id) = V::Id::try_from(id)
         {
             self.forget(&id, version);
         }
@@ -314,19 +342,19 @@ where
     fn present(&self, kind: &str, id: &[u8], stored: &Stored) {
         if kind == self.kind
             && let Some(replica) = &self.replica
-            && let Ok(id) = I::try_from(id)
-            && let Some((weight, value)) = replica.unpack(stored)
-            && let Some(shard) = self.shard(self.index(&id))
+            && let Ok(id) = V::Id::try_from(id)
+            && let Some(value) = replica.unpack(stored)
+            && let Some(shard) = self.shard(index(self.hash(&id)))
         {
             let mut shard = shard.write();
             // A read that began before may not put an older state over it, should it be thrown out again meanwhile.
             shard.epoch += 1;
-            self.insert(&mut shard, id, stored.version, weight, Arc::new(value));
+            self.insert(&mut shard, Arc::new(value));
         }
     }
 }
 
-impl<I, V> std::fmt::Debug for Near<I, V> {
+impl<V> std::fmt::Debug for Near<V> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Near({})", self.kind)
     }
@@ -336,7 +364,36 @@ impl<I, V> std::fmt::Debug for Near<I, V> {
 mod tests {
     use super::*;
 
-    fn near(budget: usize) -> Near<[u8; 1], u32> {
+    /// What is remembered here: a name, a state, and a value.
+    #[derive(Debug)]
+    pub(super) struct Thing<const N: usize>(pub(super) [u8; N], pub(super) u64, pub(super) u32);
+
+    impl<const N: usize> Thing<N> {
+        pub(super) const WEIGHT: usize = 10;
+    }
+
+    impl<const N: usize> Remembered for Thing<N> {
+        type Id = [u8; N];
+
+        fn id(&self) -> [u8; N] {
+            self.0
+        }
+
+        fn version(&self) -> Version {
+            Version(self.1)
+        }
+
+        fn weight(&self) -> usize {
+            Self::WEIGHT
+        }
+    }
+
+    /// The value that is remembered.
+    pub(super) fn value<const N: usize>(near: &Near<Thing<N>>, id: [u8; N]) -> Option<u32> {
+        near.get(&id).map(|thing| thing.2)
+    }
+
+    fn near(budget: usize) -> Near<Thing<1>> {
         Near::new("thing", budget)
     }
 
@@ -345,65 +402,60 @@ mod tests {
         let near = near(1 << 20);
         let ticket = near.ticket(&[1]);
         near.changed("thing", &[1], Some(Version(2)));
-        near.offer(ticket, [1], Version(1), 10, Arc::new(1));
-        assert_eq!(near.get(&[1]), None);
-        near.offer(near.ticket(&[1]), [1], Version(2), 10, Arc::new(2));
-        assert_eq!(near.get(&[1]).as_deref(), Some(&2));
+        near.offer(ticket, Arc::new(Thing([1], 1, 1)));
+        assert_eq!(value(&near, [1]), None);
+        near.offer(near.ticket(&[1]), Arc::new(Thing([1], 2, 2)));
+        assert_eq!(value(&near, [1]), Some(2));
     }
 
     #[test]
     fn an_own_write_overtaken_by_another_is_not_remembered() {
         let near = near(1 << 20);
         near.changed("thing", &[1], Some(Version(6)));
-        near.put(near.ticket(&[1]), [1], Version(5), 10, Arc::new(5));
-        assert_eq!(near.get(&[1]), None);
-        near.put(near.ticket(&[1]), [1], Version(6), 10, Arc::new(6));
+        near.put(near.ticket(&[1]), Arc::new(Thing([1], 5, 5)));
+        assert_eq!(value(&near, [1]), None);
+        near.put(near.ticket(&[1]), Arc::new(Thing([1], 6, 6)));
         near.changed("thing", &[1], Some(Version(6)));
-        assert_eq!(near.get(&[1]).as_deref(), Some(&6), "the notice of the own write does not evict it");
-        near.put(near.ticket(&[1]), [1], Version(5), 10, Arc::new(5));
-        assert_eq!(near.get(&[1]).as_deref(), Some(&6));
+        assert_eq!(value(&near, [1]), Some(6), "the notice of the own write does not evict it");
+        near.put(near.ticket(&[1]), Arc::new(Thing([1], 5, 5)));
+        assert_eq!(value(&near, [1]), Some(6));
     }
 
     #[test]
     fn a_change_without_a_name_beats_whatever_was_read_or_written_before_it() {
         let near = near(1 << 20);
         let (reading, writing) = (near.ticket(&[1]), near.ticket(&[1]));
-        near.put(writing, [1], Version(5), 10, Arc::new(5));
+        near.put(writing, Arc::new(Thing([1], 5, 5)));
         near.changed("thing", &[1], None);
-        assert_eq!(near.get(&[1]), None);
-        near.offer(reading, [1], Version(5), 10, Arc::new(5));
-        near.put(writing, [1], Version(5), 10, Arc::new(5));
-        assert_eq!(near.get(&[1]), None, "the change may have been a later one");
-        near.put(near.ticket(&[1]), [1], Version(6), 10, Arc::new(6));
-        assert_eq!(near.get(&[1]).as_deref(), Some(&6));
+        assert_eq!(value(&near, [1]), None);
+        near.offer(reading, Arc::new(Thing([1], 5, 5)));
+        near.put(writing, Arc::new(Thing([1], 5, 5)));
+        assert_eq!(value(&near, [1]), None, "the change may have been a later one");
+        near.put(near.ticket(&[1]), Arc::new(Thing([1], 6, 6)));
+        assert_eq!(value(&near, [1]), Some(6));
     }
 
     #[test]
     fn a_lost_feed_silences_memory_at_once() {
         let near = near(1 << 20);
-        near.put(near.ticket(&[1]), [1], Version(1), 10, Arc::new(1));
+        near.put(near.ticket(&[1]), Arc::new(Thing([1], 1, 1)));
         near.lost();
-        assert_eq!(near.get(&[1]), None);
-        near.put(near.ticket(&[1]), [1], Version(2), 10, Arc::new(2));
+        assert_eq!(value(&near, [1]), None);
+        near.put(near.ticket(&[1]), Arc::new(Thing([1], 2, 2)));
         near.restored();
-        assert_eq!(near.get(&[1]), None, "nothing from before the gap is believed");
-        near.put(near.ticket(&[1]), [1], Version(3), 10, Arc::new(3));
-        assert_eq!(near.get(&[1]).as_deref(), Some(&3));
+        assert_eq!(value(&near, [1]), None, "nothing from before the gap is believed");
+        near.put(near.ticket(&[1]), Arc::new(Thing([1], 3, 3)));
+        assert_eq!(value(&near, [1]), Some(3));
         near.changed("other kind", &[1], Some(Version(9)));
-        assert_eq!(near.get(&[1]).as_deref(), Some(&3));
+        assert_eq!(value(&near, [1]), Some(3));
     }
 
     #[test]
     fn the_byte_budget_holds() {
-        let near: Near<[u8; 4], u32> = Near::new("thing", 256 * 10_000);
+        let near: Near<Thing<4>> = Near::new("thing", 256 * 10_000);
         for number in 0..100_000_u32 {
-            near.put(
-                near.ticket(&number.to_be_bytes()),
-                number.to_be_bytes(),
-                Version(1),
-                100,
-                Arc::new(number),
-            );
+            let id = number.to_be_bytes();
+            near.put(near.ticket(&id), Arc::new(Thing(id, 1, number)));
             // The first hundred stay in use all the time.
             near.get(&(number % 100).to_be_bytes());
         }

@@ -4,11 +4,16 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod form;
+
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::near::{Near, Ticket};
+pub use form::carried;
+use form::{decode, encode};
+
+use crate::near::{Near, Remembered, Ticket};
 use crate::ports::{Created, Fault, FaultKind, Key, Kv, Replaced, Stored, Version};
 use crate::time::{Clock, Moment};
 
@@ -20,8 +25,12 @@ const ATTEMPTS: usize = 1024;
 pub trait Record: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The kind: the name of its shelf in every store.
     const KIND: &'static str;
-    /// The form in which this version writes it: one more with each incompatible change.
+    /// The form in which this version writes it, from 1 to 15: one more with each change that an older version could not read,
+    /// or must not read past. Nodes that know another form refuse the record.
     const SCHEMA: u8;
+    /// How often members were added to this form, up to 15: one more with each version that adds some. Older nodes read past
+    /// them and keep them; this one must read records without them.
+    const ADDED: u8 = 0;
     /// What names it among its kind.
     type Id: Copy + Eq + Hash + AsRef<[u8]> + for<'a> TryFrom<&'a [u8]> + Send + Sync + 'static;
 
@@ -40,6 +49,31 @@ pub struct Loaded<R> {
     pub record: R,
     /// Its state, for a later compare-and-set.
     pub version: Version,
+    /// The bytes in the store, where a newer version of the program has written them: a change keeps what that has added.
+    whole: Option<Box<Bytes>>,
+}
+
+impl<R> Loaded<R> {
+    /// A record in this state.
+    pub const fn new(record: R, version: Version) -> Self {
+        Loaded { record, version, whole: None }
+    }
+}
+
+impl<R: Record> Remembered for Loaded<R> {
+    type Id = R::Id;
+
+    fn id(&self) -> R::Id {
+        self.record.id()
+    }
+
+    fn version(&self) -> Version {
+        self.version
+    }
+
+    fn weight(&self) -> usize {
+        self.record.weight() + self.whole.as_ref().map_or(0, |whole| whole.len())
+    }
 }
 
 /// What a decision about a record comes to.
@@ -54,7 +88,7 @@ pub enum Decision<R, T> {
 /// The typed handle over a [`Kv`], with an optional cache of decoded records.
 pub struct Book<R: Record> {
     kv: Arc<dyn Kv>,
-    near: Option<Arc<Near<R::Id, Loaded<R>>>>,
+    near: Option<Arc<Near<Loaded<R>>>>,
 }
 
 impl<R: Record> Clone for Book<R> {
@@ -94,10 +128,7 @@ impl<R: Record> Book<R> {
         if traits.shared && !traits.pushes {
             return Self::new(kv);
         }
-        let unpack = |stored: &Stored| {
-            let loaded = decode::<R>(stored).ok()?;
-            Some((loaded.record.weight(), loaded))
-        };
+        let unpack = |stored: &Stored| decode::<R>(stored).ok();
         let near = Arc::new(Near::replica(R::KIND, budget, unpack, endurance, clock));
         kv.changes(near.clone());
         Book { kv, near: Some(near) }
@@ -109,7 +140,7 @@ impl<R: Record> Book<R> {
     }
 
     /// The cache, for its figures.
-    pub fn near(&self) -> Option<&Arc<Near<R::Id, Loaded<R>>>> {
+    pub fn near(&self) -> Option<&Arc<Near<Loaded<R>>>> {
         self.near.as_ref()
     }
 
@@ -134,7 +165,7 @@ impl<R: Record> Book<R> {
             return Ok(None);
         }
         if let (Some(near), Some(ticket)) = (&self.near, ticket) {
-            near.offer(ticket, id, loaded.version, loaded.record.weight(), loaded.clone());
+            near.offer(ticket, loaded.clone());
         }
         Ok(Some(loaded))
     }
@@ -142,11 +173,11 @@ impl<R: Record> Book<R> {
     /// Writes a new record; `None` when a living one has its id. A dead one that was not yet swept gives way.
     pub async fn create(&self, record: R, now: Moment) -> Result<Option<Arc<Loaded<R>>>, Fault> {
         let id = record.id();
-        let (key, value) = (Key::new(R::KIND, id), encode(&record)?);
+        let (key, value) = (Key::new(R::KIND, id), encode(&record, None)?);
         for _ in 0..ATTEMPTS {
             let ticket = self.ticket(&id);
             if let Created::Done(version) = self.kv.create(&key, value.clone(), record.death()).await? {
-                return Ok(Some(self.remember(ticket, id, Loaded { record, version })));
+                return Ok(Some(self.remember(ticket, Loaded::new(record, version))));
             }
             let dead = match self.kv.get(&key).await? {
                 Some(stored) if stored.death > now => return Ok(None),
@@ -156,7 +187,7 @@ impl<R: Record> Book<R> {
             if let Replaced::Done(version) =
                 self.kv.replace(&key, dead.version, value.clone(), record.death()).await?
             {
-                return Ok(Some(self.remember(ticket, id, Loaded { record, version })));
+                return Ok(Some(self.remember(ticket, Loaded::new(record, version))));
             }
         }
         Err(Fault::new(self.kv.traits().engine, FaultKind::Contended, R::KIND))
@@ -178,9 +209,13 @@ impl<R: Record> Book<R> {
                 Decision::Write(record, answer) => (record, answer),
             };
             let (key, ticket) = (Key::new(R::KIND, id), self.ticket(&id));
-            match self.kv.replace(&key, loaded.version, encode(&record)?, record.death()).await? {
+            let value = encode(&record, Some(&loaded))?;
+            // What was carried over is carried over by the next change, too.
+            let whole = loaded.whole.as_ref().map(|_| Box::new(value.clone()));
+            match self.kv.replace(&key, loaded.version, value, record.death()).await? {
                 Replaced::Done(version) => {
-                    return Ok(Some((self.remember(ticket, id, Loaded { record, version }), answer)));
+                    let loaded = Loaded { record, version, whole };
+                    return Ok(Some((self.remember(ticket, loaded), answer)));
                 }
                 Replaced::Absent => return Ok(None),
                 Replaced::Stale => current = self.load_from_store(id, now).await?,
@@ -217,36 +252,11 @@ impl<R: Record> Book<R> {
         self.near.as_ref().map(|near| near.ticket(id))
     }
 
-    fn remember(&self, ticket: Option<Ticket>, id: R::Id, loaded: Loaded<R>) -> Arc<Loaded<R>> {
+    fn remember(&self, ticket: Option<Ticket>, loaded: Loaded<R>) -> Arc<Loaded<R>> {
         let loaded = Arc::new(loaded);
         if let (Some(near), Some(ticket)) = (&self.near, ticket) {
-            near.put(ticket, id, loaded.version, loaded.record.weight(), loaded.clone());
+            near.put(ticket, loaded.clone());
         }
         loaded
-    }
-}
-
-/// The stored form: the schema number, then JSON.
-fn encode<R: Record>(record: &R) -> Result<Bytes, Fault> {
-    let mut out = vec![R::SCHEMA];
-    serde_json::to_writer(&mut out, record)
-        .map_err(|error| Fault::new("record", FaultKind::Unreadable, error))?;
-    Ok(out.into())
-}
-
-fn decode<R: Record>(stored: &Stored) -> Result<Loaded<R>, Fault> {
-    let unreadable =
-        |cause: String| Fault::new("record", FaultKind::Unreadable, format!("{}: {cause}", R::KIND));
-    match stored.value.split_first() {
-        Some((schema, body)) if *schema == R::SCHEMA => {
-            // The position is said, the content is not: it may be somebody's application data.
-            let record = serde_json::from_slice(body)
-                .map_err(|error| unreadable(format!("{:?} at byte {}", error.classify(), error.column())))?;
-            Ok(Loaded { record, version: stored.version })
-        }
-        Some((schema, _)) => {
-            Err(unreadable(format!("written in form {schema}, this version reads {}", R::SCHEMA)))
-        }
-        None => Err(unreadable("empty".into())),
     }
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use gateward_guard::{Accountable, People};
 use gateward_kernel::id::PersonId;
-use gateward_kernel::near::Near;
+use gateward_kernel::near::{Near, Remembered};
 use gateward_kernel::person::Person;
-use gateward_kernel::ports::{Answer, Directory, Fault, FaultKind, NotReplaced, Taken};
+use gateward_kernel::ports::{Answer, Directory, Fault, FaultKind, NotReplaced, Taken, Version};
 use gateward_kernel::record::Loaded;
 use gateward_kernel::session::Validity;
 use gateward_kernel::time::Moment;
@@ -32,6 +32,23 @@ impl Known {
     }
 }
 
+impl Remembered for Known {
+    type Id = PersonId;
+
+    fn id(&self) -> PersonId {
+        self.person().id
+    }
+
+    fn version(&self) -> Version {
+        self.loaded.version
+    }
+
+    /// The identity says the same once more.
+    fn weight(&self) -> usize {
+        self.person().weight() * 2
+    }
+}
+
 impl Accountable for Known {
     fn validity(&self) -> Validity {
         self.person().validity()
@@ -42,7 +59,7 @@ impl Accountable for Known {
 #[derive(Clone)]
 pub struct DirectoryPeople {
     directory: Arc<dyn Directory>,
-    near: Arc<Near<PersonId, Known>>,
+    near: Arc<Near<Known>>,
 }
 
 impl std::fmt::Debug for DirectoryPeople {
@@ -84,7 +101,7 @@ impl DirectoryPeople {
     }
 
     /// The cache, for its figures.
-    pub fn near(&self) -> &Near<PersonId, Known> {
+    pub fn near(&self) -> &Near<Known> {
         &self.near
     }
 
@@ -96,7 +113,7 @@ impl DirectoryPeople {
         mut decide: impl FnMut(&mut Person) -> Result<(), R> + Send,
     ) -> Result<Person, NotChanged<R>> {
         for _ in 0..ATTEMPTS {
-            let Some(Loaded { record: mut person, version }) = self.directory.person(id).await? else {
+            let Some(Loaded { record: mut person, version, .. }) = self.directory.person(id).await? else {
                 return Err(NotChanged::Absent);
             };
             decide(&mut person).map_err(NotChanged::Refused)?;
@@ -130,9 +147,8 @@ impl People for DirectoryPeople {
                 tracing::error!(person = %id, %problem, "a protected application is told nothing about this person");
                 Identity::nobody()
             });
-            let (version, weight) = (loaded.version, loaded.record.weight() * 2);
             let known = Arc::new(Known { loaded, identity });
-            self.near.offer(ticket, id, version, weight, known.clone());
+            self.near.offer(ticket, known.clone());
             Ok(Some(known))
         })
     }

@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -60,8 +60,67 @@ impl Postgres {
                 own(&file, owner);
             }
         }
+        let server = Self::serve(home, tls.is_some());
+        server.sql("postgres", &format!("CREATE ROLE guarded LOGIN PASSWORD '{}'", Self::PASSWORD));
+        server
+    }
+
+    /// Starts a server that follows this one (streaming replication) and takes no writes until it is [promoted](Self::promote).
+    pub fn standby(&self) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let owner = owner();
+        own(home.path(), owner);
+        let copied = as_owner(Command::new(program("pg_basebackup")), owner)
+            .args(["-h", "127.0.0.1", "-U", "postgres", "-p", &self.port.to_string()])
+            .args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync", "-D"])
+            .arg(home.path().join("data"))
+            .current_dir(home.path())
+            .output()
+            .unwrap();
+        assert!(copied.status.success(), "pg_basebackup: {}", String::from_utf8_lossy(&copied.stderr));
+        let standby = Self::serve(home, false);
+        self.wait_until("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'", "1");
+        standby
+    }
+
+    /// Whether a commit is answered only when the server that follows has it too.
+    pub fn wait_for_standby(&self, waits: bool) {
+        let names = if waits { "*" } else { "" };
+        self.set("synchronous_standby_names", names);
+        if waits {
+            self.wait_until("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'", "1");
+        }
+    }
+
+    /// Changes a setting for all sessions, also those that are open.
+    pub fn set(&self, setting: &str, value: &str) {
+        self.sql("postgres", &format!("ALTER SYSTEM SET {setting} = '{value}'"));
+        self.sql("postgres", "SELECT pg_reload_conf()");
+        self.wait_until(&format!("SHOW {setting}"), value);
+    }
+
+    /// Makes a standby the server that takes writes.
+    pub fn promote(&self) {
+        assert_eq!(self.sql("postgres", "SELECT pg_promote()"), "t");
+    }
+
+    fn wait_until(&self, question: &str, answer: &str) {
+        let begun = Instant::now();
+        while self.sql("postgres", question) != answer {
+            assert!(
+                begun.elapsed() < Duration::from_secs(30),
+                "{question} is not {answer}: {}",
+                self.process.said()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Runs on what is in the folder `data` of this one.
+    fn serve(home: TempDir, encrypted: bool) -> Self {
+        let owner = owner();
         let port = free_port();
-        let (socket, encrypted) = (home.path().to_owned(), tls.is_some());
+        let (socket, data) = (home.path().to_owned(), home.path().join("data"));
         let make = move || {
             let mut command = as_owner(Command::new(program("postgres")), owner);
             command.current_dir(&socket).arg("-D").arg(&data).args(["-p", &port.to_string()]);
@@ -80,9 +139,7 @@ impl Postgres {
         let process = Process::start("postgres", home.path().join("log"), make, move || {
             query(port, "postgres", "SELECT 1").is_ok()
         });
-        let server = Postgres { process, port, databases: AtomicUsize::new(0), home };
-        server.sql("postgres", &format!("CREATE ROLE guarded LOGIN PASSWORD '{}'", Self::PASSWORD));
-        server
+        Postgres { process, port, databases: AtomicUsize::new(0), home }
     }
 
     /// Where it listens.
@@ -110,6 +167,22 @@ impl Postgres {
     /// Runs a statement as the superuser, and gives what it prints.
     pub fn sql(&self, database: &str, text: &str) -> String {
         query(self.port, database, text).unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    /// A database as the statements that make it, or its tables without their rows.
+    pub fn dump(&self, database: &str, with_rows: bool) -> String {
+        let output = Command::new(program("pg_dump"))
+            .args(["-h", "127.0.0.1", "-U", "postgres", "-p", &self.port.to_string()])
+            .args(["--inserts", "--no-owner", "--no-privileges", "--no-comments"])
+            .args((!with_rows).then_some("--schema-only"))
+            .arg(database)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "pg_dump: {}", String::from_utf8_lossy(&output.stderr));
+        // Commands to psql itself, which newer ones write, and what only says which version it was.
+        let is_sql = |line: &&str| !line.starts_with(['\\', '-']);
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().filter(is_sql).map(|line| format!("{line}\n")).collect()
     }
 
     /// Ends the server and all its processes as `kill -9` does.

@@ -8,9 +8,8 @@ use parking_lot::Mutex;
 use crate::ports::Stored;
 use crate::time::{Clock, Moment};
 
-/// Reads a stored value: about how many bytes it takes in memory, and the value; `None` when it cannot be read, so that
-/// whoever asks for it learns why from the store.
-pub type Unpack<V> = fn(&Stored) -> Option<(usize, V)>;
+/// Reads a stored value; `None` when it cannot be read, so that whoever asks for it learns why from the store.
+pub type Unpack<V> = fn(&Stored) -> Option<V>;
 
 pub(super) struct Replica<V> {
     unpack: Unpack<V>,
@@ -34,7 +33,7 @@ impl<V> Replica<V> {
         Replica { unpack, endurance, clock, state: Mutex::new(state) }
     }
 
-    pub(super) fn unpack(&self, stored: &Stored) -> Option<(usize, V)> {
+    pub(super) fn unpack(&self, stored: &Stored) -> Option<V> {
         (self.unpack)(stored)
     }
 
@@ -83,6 +82,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::super::Near;
+    use super::super::tests::{Thing, value};
     use super::*;
     use crate::ports::{Listener, Version};
 
@@ -101,23 +101,26 @@ mod tests {
         }
     }
 
-    fn stored(value: u8, version: u64) -> Stored {
-        Stored { value: Bytes::from(vec![value]), version: Version(version), death: Moment::NEVER }
+    fn stored(id: u8, value: u8, version: u64) -> Stored {
+        Stored { value: Bytes::from(vec![id, value]), version: Version(version), death: Moment::NEVER }
     }
 
-    fn near(budget: usize) -> (Near<[u8; 1], u8>, Arc<Hand>) {
+    fn near(budget: usize) -> (Near<Thing<1>>, Arc<Hand>) {
         let hand = Arc::new(Hand::default());
-        let unpack =
-            |stored: &Stored| stored.value.first().filter(|byte| **byte != 0).map(|byte| (10, *byte));
+        let unpack = |stored: &Stored| match *stored.value {
+            [_, 0] => None,
+            [id, value] => Some(Thing([id], stored.version.0, value.into())),
+            _ => unreachable!("it is written here"),
+        };
         (Near::replica("thing", budget, unpack, Duration::from_secs(30), hand.clone()), hand)
     }
 
     /// Lost and loaded anew with these.
-    fn load(near: &Near<[u8; 1], u8>, all: &[(u8, u8, u64)]) {
+    fn load(near: &Near<Thing<1>>, all: &[(u8, u8, u64)]) {
         near.lost();
         near.loading(true);
         for (id, value, version) in all {
-            near.present("thing", &[*id], &stored(*value, *version));
+            near.present("thing", &[*id], &stored(*id, *value, *version));
         }
         near.restored();
     }
@@ -126,17 +129,17 @@ mod tests {
     fn it_holds_what_is_presented_and_follows_changes() {
         let (near, _) = near(1 << 20);
         load(&near, &[(1, 11, 1), (2, 12, 2)]);
-        assert_eq!((near.get(&[1]).as_deref(), near.get(&[2]).as_deref()), (Some(&11), Some(&12)));
+        assert_eq!((value(&near, [1]), value(&near, [2])), (Some(11), Some(12)));
         near.changed("thing", &[1], Some(Version(3)));
-        near.present("thing", &[1], &stored(21, 3));
-        near.present("thing", &[1], &stored(11, 1));
-        assert_eq!(near.get(&[1]).as_deref(), Some(&21), "an older state never comes back");
-        near.present("other", &[1], &stored(99, 9));
-        assert_eq!(near.get(&[1]).as_deref(), Some(&21));
+        near.present("thing", &[1], &stored(1, 21, 3));
+        near.present("thing", &[1], &stored(1, 11, 1));
+        assert_eq!(value(&near, [1]), Some(21), "an older state never comes back");
+        near.present("other", &[1], &stored(1, 99, 9));
+        assert_eq!(value(&near, [1]), Some(21));
         near.changed("thing", &[2], Some(Version(4)));
-        assert_eq!(near.get(&[2]), None, "removed");
-        near.present("thing", &[3], &stored(0, 5));
-        assert_eq!(near.get(&[3]), None, "what cannot be read is left to the store");
+        assert_eq!(value(&near, [2]), None, "removed");
+        near.present("thing", &[3], &stored(3, 0, 5));
+        assert_eq!(value(&near, [3]), None, "what cannot be read is left to the store");
     }
 
     #[test]
@@ -147,14 +150,14 @@ mod tests {
         near.lost();
         hand.set(129);
         near.lost();
-        assert_eq!(near.get(&[1]).as_deref(), Some(&11));
+        assert_eq!(value(&near, [1]), Some(11));
         hand.set(130);
-        assert_eq!(near.get(&[1]), None, "a second loss does not begin the time anew");
+        assert_eq!(value(&near, [1]), None, "a second loss does not begin the time anew");
         hand.set(99);
-        assert_eq!(near.get(&[1]), None, "nor does a clock that steps back");
+        assert_eq!(value(&near, [1]), None, "nor does a clock that steps back");
         hand.set(110);
         near.changed("thing", &[1], Some(Version(2)));
-        assert_eq!(near.get(&[1]), None, "an own change is never hidden");
+        assert_eq!(value(&near, [1]), None, "an own change is never hidden");
     }
 
     #[test]
@@ -162,9 +165,9 @@ mod tests {
         let (near, _) = near(1 << 20);
         load(&near, &[(1, 11, 1), (2, 12, 2)]);
         load(&near, &[(2, 12, 2), (3, 13, 3)]);
-        assert_eq!((near.get(&[1]), near.get(&[2]).as_deref()), (None, Some(&12)));
+        assert_eq!((value(&near, [1]), value(&near, [2])), (None, Some(12)));
         assert_eq!(near.figures().entries, 2);
-        assert_eq!(near.figures().bytes, 2 * (10 + super::super::OVERHEAD));
+        assert_eq!(near.figures().bytes, 2 * (Thing::<1>::WEIGHT + super::super::OVERHEAD));
     }
 
     #[test]
@@ -175,10 +178,10 @@ mod tests {
         near.loading(false);
         near.changed("thing", &[2], Some(Version(3)));
         near.restored();
-        assert_eq!((near.get(&[1]).as_deref(), near.get(&[2])), (Some(&11), None));
+        assert_eq!((value(&near, [1]), value(&near, [2])), (Some(11), None));
         near.lost();
         near.restored();
-        assert_eq!(near.get(&[1]), None, "a feed that carries no values lets nothing stay");
+        assert_eq!(value(&near, [1]), None, "a feed that carries no values lets nothing stay");
     }
 
     #[test]
@@ -187,12 +190,12 @@ mod tests {
         load(&near, &[(1, 11, 1), (2, 12, 2)]);
         near.lost();
         near.loading(true);
-        near.present("thing", &[1], &stored(11, 1));
+        near.present("thing", &[1], &stored(1, 11, 1));
         near.lost();
         hand.set(5);
-        assert_eq!(near.get(&[2]).as_deref(), Some(&12), "within its endurance");
+        assert_eq!(value(&near, [2]), Some(12), "within its endurance");
         load(&near, &[(1, 11, 1), (2, 12, 2)]);
-        assert_eq!((near.get(&[1]).as_deref(), near.get(&[2]).as_deref()), (Some(&11), Some(&12)));
+        assert_eq!((value(&near, [1]), value(&near, [2])), (Some(11), Some(12)));
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod roster;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 pub use data::{Data, DataRefusal, MAX_DATA};
 pub use roster::{Entry, Roster};
@@ -60,12 +60,13 @@ impl Policy {
 }
 
 /// Of which sort a session is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Life {
     /// Nobody has signed in yet.
     Guest,
     /// Signed in.
+    #[default]
     Plain,
     /// Signed in, and asked to be remembered.
     Remembered,
@@ -74,10 +75,11 @@ pub enum Life {
 }
 
 /// How the secret travels.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Transport {
     /// In the session cookie.
+    #[default]
     Cookie,
     /// In `Authorization: Bearer`, for apps.
     Header,
@@ -112,6 +114,7 @@ pub struct Subject {
     /// What this session rests on; compared with the person's `valid_from`.
     pub since: Moment,
     /// By which proofs.
+    #[serde(deserialize_with = "exact")]
     pub proofs: Vec<Proof>,
 }
 
@@ -120,13 +123,15 @@ pub struct Subject {
 pub struct Origin {
     /// The device in words, such as `Firefox 140 on Linux`.
     pub device: Box<str>,
-    /// A digest of the user agent, for transports that are bound to it.
+    /// A digest of the user agent, for transports that are bound to it; 0 for others.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub agent: u64,
     /// The network address.
     pub address: IpAddr,
 }
 
-/// One session: one versioned record. Its secret is elsewhere; only its digest is here.
+/// One session: one versioned record. Its secret is elsewhere; only its digest is here. There are millions of them, so what is
+/// so for most is not written.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Session {
     /// Its public name, which stays when the secret changes.
@@ -137,8 +142,10 @@ pub struct Session {
     /// Who signed in; nobody for a guest.
     pub subject: Option<Subject>,
     /// Of which sort it is.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub life: Life,
     /// How the secret travels.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub transport: Transport,
     /// From where it was begun.
     pub origin: Origin,
@@ -149,9 +156,10 @@ pub struct Session {
     /// When it ends, whatever the traffic.
     pub ends: Moment,
     /// The application's data.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub data: Data,
     /// The grants that hang on it and end with it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "exact")]
     pub grants: Vec<GrantId>,
 }
 
@@ -204,7 +212,7 @@ impl Session {
             subject: None,
             life: Life::Guest,
             transport: Transport::Cookie,
-            origin,
+            origin: Origin { agent: 0, ..origin },
             created: now,
             used: now,
             ends: now + policy.guest.absolute,
@@ -223,8 +231,10 @@ impl Session {
         now: Moment,
         policy: &Policy,
     ) -> Self {
+        let agent = if transport == Transport::Url { origin.agent } else { 0 };
         let mut session = Session::guest(id, digest, origin, now, policy);
         session.transport = transport;
+        session.origin.agent = agent;
         session.accept(sign_in, now, policy);
         session
     }
@@ -356,6 +366,17 @@ impl Session {
         let newest = self.subject.iter().flat_map(|subject| &subject.proofs).map(|proof| proof.at).max();
         newest.is_some_and(|at| now.since(at) < window)
     }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// Without room for more, which a list that was read has and seldom needs.
+fn exact<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Vec<T>, D::Error> {
+    let mut all = Vec::deserialize(from)?;
+    all.shrink_to_fit();
+    Ok(all)
 }
 
 impl Record for Session {

@@ -180,3 +180,33 @@ fn grants_hang_on_a_session_up_to_a_limit() {
     let fewer = full.without_grant(grant(3));
     assert!(!fewer.grants.contains(&grant(3)) && fewer.with_grant(grant(200)).is_some());
 }
+
+#[test]
+fn what_is_so_for_most_sessions_is_not_written() {
+    let most = session(at(1_800_000_000_000_000));
+    let text = serde_json::to_string(&most).unwrap();
+    for member in ["life", "transport", "agent", "data", "grants"] {
+        assert!(!text.contains(&format!("\"{member}\"")), "{text}");
+    }
+    assert!(text.len() <= 360, "{} bytes: {text}", text.len());
+    assert_eq!(serde_json::from_str::<Session>(&text).unwrap(), most);
+
+    let mut other = most.with_grant(GrantId::from_bytes([3; 16])).unwrap();
+    other.life = Life::Remembered;
+    other.transport = Transport::Url;
+    other.origin.agent = 7;
+    other.data = other.data.patched(&serde_json::json!({ "a": 1 }), None, MAX_DATA).unwrap();
+    let text = serde_json::to_string(&other).unwrap();
+    assert_eq!(serde_json::from_str::<Session>(&text).unwrap(), other);
+}
+
+#[test]
+fn only_what_travels_in_the_address_is_bound_to_its_browser() {
+    let begin = |transport| {
+        let sign_in = sign_in(1, at(0), false);
+        let id = SessionId::from_bytes([9; 16]);
+        Session::begin(id, Digest::of(b"1"), sign_in, transport, origin(), at(0), &policy())
+    };
+    assert_eq!(begin(Transport::Url).origin.agent, 1);
+    assert_eq!(begin(Transport::Cookie).origin.agent, 0);
+}

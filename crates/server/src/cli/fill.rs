@@ -1,10 +1,14 @@
 //! `gateward bench-fill`: many sessions or apps at once, to measure with.
 
 mod apps;
+mod sign_ins;
+
+use std::time::Duration;
 
 use clap::Args;
-use gateward_kernel::id::SessionId;
+use gateward_kernel::id::{PersonId, SessionId};
 use gateward_kernel::person::Login;
+use gateward_kernel::record::Book;
 use gateward_kernel::secret::Secret;
 use gateward_kernel::session::{Handle, Method, Origin, Proof, Session, SignIn, Transport};
 use gateward_kernel::time::Moment;
@@ -16,8 +20,6 @@ use crate::app::App;
 use crate::config::Settings;
 use crate::start::Missing;
 
-/// So many cookies are printed, spread over all sessions.
-const SAMPLES: usize = 1000;
 /// So many writes wait for one commit together.
 const TOGETHER: usize = 500;
 
@@ -26,6 +28,15 @@ pub(super) struct Fill {
     /// How many sessions of browsers
     #[arg(long, default_value_t = 0, conflicts_with = "grants")]
     sessions: usize,
+    /// Print the cookies of so many of them, spread over all
+    #[arg(long, default_value_t = 1000)]
+    cookies: usize,
+    /// Instead, let other people sign in without a password for so many seconds, and print how many did
+    #[arg(long, value_name = "SECONDS", conflicts_with_all = ["sessions", "grants", "expired"])]
+    sign_ins: Option<u64>,
+    /// So many of them at the same time
+    #[arg(long, default_value_t = 64, requires = "sign_ins")]
+    clients: usize,
     /// How many apps instead: each with a session, a grant and a place in the status lists
     #[arg(long)]
     grants: Option<usize>,
@@ -52,6 +63,10 @@ pub(super) fn run(fill: &Fill, settings: Settings, show: Show) -> Done {
             show.line(&apps::fill(app, fill, count).await?);
             return Ok(());
         }
+        if let Some(seconds) = fill.sign_ins {
+            show.line(&sign_ins::run(app, Duration::from_secs(seconds), fill.clients).await?);
+            return Ok(());
+        }
         let person = app.directory().person_by_login(&Login::read(&fill.user)).await?;
         let person =
             person.ok_or_else(|| anyhow::anyhow!("there is nobody called {:?}", fill.user))?.record.id;
@@ -60,19 +75,19 @@ pub(super) fn run(fill: &Fill, settings: Settings, show: Show) -> Done {
             false => app.clock.now(),
         };
         let mut cookies = Vec::new();
-        let step = (fill.sessions / SAMPLES).max(1);
+        let step = (fill.sessions / fill.cookies.max(1)).max(1);
         let mut number = 0;
         while number < fill.sessions {
             let mut together = tokio::task::JoinSet::new();
             for _ in 0..TOGETHER.min(fill.sessions - number) {
                 let handle =
                     app.sessions.handle(SessionId::random(&*app.entropy), Secret::random(&*app.entropy));
-                if number % step == 0 && cookies.len() < SAMPLES {
+                if number % step == 0 && cookies.len() < fill.cookies {
                     cookies.push(handle.print().to_string());
                 }
                 number += 1;
-                let session = session(app, &handle, person, now);
-                let book = gateward_kernel::record::Book::<Session>::new(app.sessions.book().kv().clone());
+                let session = begin(app, &handle, person, now);
+                let book = Book::<Session>::new(app.sessions.book().kv().clone());
                 together.spawn(async move { book.create(session, now).await.map(drop) });
             }
             while let Some(written) = together.join_next().await {
@@ -84,9 +99,15 @@ pub(super) fn run(fill: &Fill, settings: Settings, show: Show) -> Done {
     })
 }
 
-fn session(app: &App, handle: &Handle, person: gateward_kernel::id::PersonId, now: Moment) -> Session {
-    let proof = Proof { method: Method::Password, at: now.next() };
-    let sign_in = SignIn { person, proof, remember: false };
-    let origin = Origin { device: "Firefox 140 on Linux".into(), agent: 0, address: [127, 0, 0, 1].into() };
-    Session::begin(handle.id, handle.digest(), sign_in, Transport::Cookie, origin, now, app.sessions.policy())
+fn begin(app: &App, handle: &Handle, person: PersonId, now: Moment) -> Session {
+    let policy = app.sessions.policy();
+    Session::begin(handle.id, handle.digest(), sign_in(person, now), Transport::Cookie, origin(), now, policy)
+}
+
+fn sign_in(person: PersonId, now: Moment) -> SignIn {
+    SignIn { person, proof: Proof { method: Method::Password, at: now.next() }, remember: false }
+}
+
+fn origin() -> Origin {
+    Origin { device: "Firefox 140 on Linux".into(), agent: 0, address: [127, 0, 0, 1].into() }
 }

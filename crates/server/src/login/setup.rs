@@ -91,17 +91,22 @@ pub async fn invite(
     if directory.group_has_members(ADMINS).await? {
         return Ok(Invitation::NotNeeded);
     }
-    if let Some(link) = links.load(TheOne, now).await?
-        && !link.record.used
-    {
-        return Ok(Invitation::Earlier(link.record.ends));
-    }
-    links.remove(TheOne).await?;
     let secret = Secret::random(entropy);
     let link = SetupLink { digest: secret.digest(), ends: now + LIFETIME, used: false };
-    if links.create(link, now).await?.is_none() {
-        // Another process was faster; its link is the one.
-        return Ok(Invitation::Earlier(now + LIFETIME));
+    // One that was used, and made no administrator, gives way.
+    let decide = |there: &SetupLink| match there.used {
+        true => Decision::Write(link.clone(), None),
+        false => Decision::Leave(Some(there.ends)),
+    };
+    match links.change(TheOne, now, decide).await? {
+        Some((_, Some(ends))) => return Ok(Invitation::Earlier(ends)),
+        Some((_, None)) => {}
+        None => {
+            if links.create(link, now).await?.is_none() {
+                // Another process was faster; its link is the one.
+                return Ok(Invitation::Earlier(now + LIFETIME));
+            }
+        }
     }
     let mut address = base.clone();
     address.set_path("/setup");

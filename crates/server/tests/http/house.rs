@@ -53,7 +53,8 @@ impl House {
         House::on(self.data.clone(), self.clock.clone(), &self.text).await
     }
 
-    async fn on(data: Arc<TempDir>, clock: Arc<HeldClock>, text: &str) -> House {
+    /// With these settings, and with what is in this folder.
+    pub(crate) async fn on(data: Arc<TempDir>, clock: Arc<HeldClock>, text: &str) -> House {
         let variables = [
             ("GATEWARD_DATA", data.path().join("data").to_str().unwrap().to_owned()),
             ("GATEWARD_LISTEN", "127.0.0.1:0".into()),

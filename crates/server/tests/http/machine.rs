@@ -115,6 +115,16 @@ impl Running {
         Browser::new(self.address)
     }
 
+    /// The next line that it prints and that holds this.
+    pub(crate) async fn prints(&mut self, part: &str) -> String {
+        loop {
+            let line = self.lines.next_line().await.unwrap().unwrap_or_else(|| panic!("no {part}"));
+            if line.contains(part) {
+                return line;
+            }
+        }
+    }
+
     pub(crate) async fn kill(mut self) {
         self.child.kill().await.unwrap();
     }

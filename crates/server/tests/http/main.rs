@@ -27,6 +27,7 @@ mod login;
 mod matrix;
 mod program;
 mod program_commands;
+mod releases;
 mod reset;
 mod return_to;
 mod session_end;

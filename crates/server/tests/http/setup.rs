@@ -38,6 +38,33 @@ async fn post(browser: &mut Browser, code: &str, name: &str) -> crate::wire::Ans
     browser.form("/setup", &fields).await
 }
 
+/// Nodes that start at once, while no link counts any more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_who_invite_at_once_one_prints_the_link_and_it_counts() {
+    let house = House::new().await;
+    for _ in 0..10 {
+        let (app, now) = (house.app.clone(), house.now());
+        let invite = |_| {
+            let app = app.clone();
+            async move {
+                let links = Book::new(app.stores.records.clone());
+                invite(app.directory(), &links, &app.base, &*app.entropy, now).await.unwrap()
+            }
+        };
+        let printed: Vec<_> = at_once((0..10).map(invite))
+            .await
+            .into_iter()
+            .filter_map(|invitation| match invitation {
+                Invitation::Link(link) => Some(link.split_once("/setup?code=").unwrap().1.to_owned()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(printed.len(), 1);
+        house.browser().get(&format!("/setup?code={}", printed[0])).await.expect(200);
+        house.advance(LIFETIME);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_many_who_use_the_link_at_once_one_becomes_administrator() {
     let house = House::new().await;

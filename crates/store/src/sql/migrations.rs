@@ -1,4 +1,5 @@
-//! The schema: one ordered list of forward steps. A step that was released is never edited; a change is a new step.
+//! The schema: one ordered list of forward steps. A step that was released is never edited; a change is a new step. It only adds:
+//! the statements of the version before it go on working, because nodes of that version are still there when it is done.
 //!
 //! The texts keep to what SQLite and PostgreSQL share: moments are microseconds in `BIGINT`, flags are 0 or 1, documents
 //! are JSON as text. A few words differ, see [`Step::for_postgres`]; and a step may add something for one of them alone.

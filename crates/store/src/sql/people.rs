@@ -4,6 +4,7 @@
 use gateward_kernel::id::PersonId;
 use gateward_kernel::person::Person;
 use gateward_kernel::ports::{Fault, PeopleQuery, Taken};
+use gateward_kernel::record::carried;
 use unicode_normalization::UnicodeNormalization;
 
 use super::count;
@@ -49,6 +50,16 @@ impl PersonRow {
             body,
             groups: person.groups.clone(),
         })
+    }
+
+    /// The document to be written in the place of `stored`, with all that a newer version of the program has added to that.
+    pub(super) fn body_over(&self, engine: &'static str, stored: &str) -> Result<String, Fault> {
+        let merge = || -> serde_json::Result<String> {
+            let (known, next): (Person, Person) =
+                (serde_json::from_str(stored)?, serde_json::from_str(&self.body)?);
+            serde_json::to_string(&carried(stored.as_bytes(), &known, &next)?)
+        };
+        merge().map_err(|error| super::unreadable(engine, "a person to change", &error))
     }
 }
 

@@ -71,9 +71,6 @@ pub(super) const PEOPLE: &str =
 pub(super) const MEMBER: &str = "SELECT 1 FROM person_group JOIN person ON person.id = person_group.person
      WHERE person_group.name = $1 AND person.disabled = 0 LIMIT 1";
 
-/// The state of a person: id.
-pub(super) const PERSON_VERSION: &str = "SELECT version FROM person WHERE id = $1";
-
 /// Whether somebody else has the name, a name that looks the same, the address: name, id, skeleton, plain, address. Two plain
 /// names are told apart by their readers, whatever their skeletons: "cl" and "d".
 pub(super) const TAKEN: &str = "SELECT
@@ -189,7 +186,6 @@ mod tests {
             PERSON_BY_EMAIL,
             PEOPLE,
             MEMBER,
-            PERSON_VERSION,
             TAKEN,
             create_person!("$9"),
             remove_person!(),

@@ -48,6 +48,7 @@ mod postgres;
 #[cfg(feature = "redis")]
 mod redis;
 mod suite;
+mod upgrading;
 
 use std::path::PathBuf;
 use std::sync::Arc;

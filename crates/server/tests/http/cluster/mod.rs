@@ -1,8 +1,10 @@
 //! Several nodes, each the real program, over real engines.
 
+mod any_node;
 mod moving;
 mod outage;
 mod strategies;
+mod upgrading;
 
 use std::net::SocketAddr;
 use std::path::Path;

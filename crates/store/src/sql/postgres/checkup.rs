@@ -130,7 +130,8 @@ fn replication(copies: i64, synchronous: i64, findings: &mut Vec<Finding>) {
         ),
         (_, 0) => Finding::warning(
             format!("{copies} servers follow it, none of them synchronously"),
-            "set synchronous_standby_names; the last sign-ins before a fail-over are lost otherwise",
+            "set synchronous_standby_names; otherwise a fail-over loses the last sign-ins, new passwords and refreshed tokens, \
+             and brings back what was ended last",
         ),
         _ => Finding::good(format!("{copies} servers follow it, {synchronous} of them synchronously")),
     });

@@ -43,6 +43,11 @@ impl Dialler {
         Ok(Dialler { address, tls, patience, favourite: AtomicUsize::new(0) })
     }
 
+    /// Whether a server will do that takes no writes.
+    pub(super) fn wants_any(&self) -> bool {
+        self.address.any_server
+    }
+
     /// Connects to the first server that `prepare` comes to an end with.
     pub(super) async fn dial<T>(&self, prepare: impl Fn(Client, Line) -> Prepared<T>) -> Result<T, Fault> {
         let hosts = &self.address.hosts;
@@ -82,7 +87,7 @@ impl Dialler {
             .tcp_user_timeout(self.patience * 2)
             .keepalives_idle(Duration::from_secs(15))
             .ssl_mode(if encrypts { SslMode::Require } else { SslMode::Disable });
-        if !self.address.any_server {
+        if !self.wants_any() {
             config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
         if let Some(Password(password)) = self.password()? {

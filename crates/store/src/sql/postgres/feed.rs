@@ -5,29 +5,18 @@
 //! answered, or by the feed if that was faster; what others wrote by the feed, when it can be read.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use data_encoding::BASE64URL_NOPAD;
 use gateward_kernel::ports::{Listener, Version};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
 
-use super::dial::Dialler;
-use super::session::{Purpose, Session};
-use super::trouble::said;
 use crate::sql::Scope;
 
 /// The longest payload of a notification, in bytes; PostgreSQL takes less than 8000.
 const LONGEST_PAYLOAD: usize = 7900;
-/// How often the line is tried, and how long it may stay silent.
-const BEAT: Duration = Duration::from_millis(500);
-const SILENCE: Duration = Duration::from_millis(1500);
-/// The shortest and the longest pause between two attempts to connect.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 /// So many of its own changes are remembered until the feed has told of them too.
 const OWN: usize = 16_384;
 
@@ -64,7 +53,7 @@ pub(super) fn payloads(changes: &[Change]) -> Vec<String> {
 pub(super) struct Feed {
     state: Mutex<State>,
     /// The line must be given up for a new one.
-    renew: Notify,
+    pub(super) renew: Notify,
     /// Counts the servers that have told: what was connected to an earlier one reads and writes in the wrong place.
     server: AtomicU64,
 }
@@ -116,7 +105,7 @@ impl Feed {
     }
 
     /// Tells what a notification says, but for what was told before.
-    fn hear(&self, payload: &str) {
+    pub(super) fn hear(&self, payload: &str) {
         let mut state = self.state.lock();
         if !state.whole {
             return;
@@ -153,7 +142,7 @@ impl Feed {
         }
     }
 
-    fn lost(&self, why: &str) {
+    pub(super) fn lost(&self, why: &str) {
         let mut state = self.state.lock();
         if state.whole {
             tracing::error!(why, "the database's changes are not heard; nothing is answered from memory");
@@ -161,12 +150,19 @@ impl Feed {
         }
     }
 
+    /// The server that tells takes no writes any more: another one may, and what is read here may be out of date. Whatever is
+    /// connected to it connects anew.
+    pub(super) fn left(&self) {
+        self.server.fetch_add(1, Ordering::Release);
+        self.lost("the server takes no writes any more");
+    }
+
     /// Which server tells.
     pub(super) fn server(&self) -> u64 {
         self.server.load(Ordering::Acquire)
     }
 
-    fn restored(&self, server: String) {
+    pub(super) fn restored(&self, server: String) {
         let mut state = self.state.lock();
         if state.server != server {
             self.server.fetch_add(1, Ordering::Release);
@@ -207,86 +203,6 @@ fn read(word: &str) -> Option<(&str, Vec<u8>, u64)> {
     let (kind, id, version) = (parts.next()?, parts.next()?, parts.next()?);
     let id = BASE64URL_NOPAD.decode(id.as_bytes()).ok()?;
     parts.next().is_none().then_some((kind, id, version.parse().ok()?))
-}
-
-/// A line that listens.
-pub(super) struct Ear {
-    session: Session,
-    line: JoinHandle<()>,
-}
-
-/// Connects, and lets the feed tell from now on.
-pub(super) async fn listen(
-    feed: &Arc<Feed>,
-    dialler: &Dialler,
-    patience: Duration,
-) -> Result<Ear, gateward_kernel::ports::Fault> {
-    let told = feed.clone();
-    let opening = Session::open(dialler, Purpose::Listening, patience, move |payload| told.hear(payload));
-    let (session, line) = opening.await?;
-    let text = format!("LISTEN {}", channel(session.schema));
-    match tokio::time::timeout(SILENCE, session.client.batch_execute(&text)).await {
-        Ok(Ok(())) => {
-            feed.restored(session.server.clone());
-            Ok(Ear { session, line })
-        }
-        Ok(Err(error)) => Err(super::trouble::fault(&error)),
-        Err(_) => {
-            session.hang_up();
-            Err(super::trouble::late(SILENCE))
-        }
-    }
-}
-
-/// Keeps the feed whole, or has it whole again as soon as may be.
-pub(super) async fn keep(feed: Arc<Feed>, dialler: Arc<Dialler>, patience: Duration, first: Ear) {
-    let mut ear = Some(first);
-    let mut pause = PAUSES.0;
-    loop {
-        if let Some(ear) = ear.take() {
-            let why = watch(&feed, ear).await;
-            feed.lost(&why);
-            pause = PAUSES.0;
-        }
-        match listen(&feed, &dialler, patience).await {
-            Ok(heard) => {
-                tracing::info!("the database's changes are heard again");
-                ear = Some(heard);
-            }
-            Err(fault) => {
-                tracing::debug!(%fault, "the database's changes cannot be heard yet");
-                tokio::time::sleep(jittered(pause)).await;
-                pause = (pause * 2).min(PAUSES.1);
-            }
-        }
-    }
-}
-
-/// Waits until the line is of no use any more, and says why.
-async fn watch(feed: &Feed, mut ear: Ear) -> String {
-    let beats = async {
-        loop {
-            tokio::time::sleep(BEAT).await;
-            match tokio::time::timeout(SILENCE, ear.session.client.batch_execute("SELECT 1")).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => return said(&error),
-                Err(_) => return format!("silent for {} ms", SILENCE.as_millis()),
-            }
-        }
-    };
-    let why = tokio::select! {
-        _ = &mut ear.line => "the line was cut".to_owned(),
-        () = feed.renew.notified() => "the feed starts over".to_owned(),
-        why = beats => why,
-    };
-    ear.session.hang_up();
-    why
-}
-
-fn jittered(pause: Duration) -> Duration {
-    // Not for secrets: the standard library's hasher is seeded anew each time.
-    let random = RandomState::new().hash_one(0_u8) % 1024;
-    pause / 2 + pause.mul_f64(random as f64 / 2048.0)
 }
 
 #[cfg(test)]

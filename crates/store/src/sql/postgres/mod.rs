@@ -10,6 +10,7 @@ mod address;
 mod checkup;
 mod dial;
 mod directory;
+mod ear;
 mod feed;
 mod lines;
 mod open;
@@ -103,7 +104,7 @@ impl Postgres {
         let (dialler, patience) = (Arc::new(dialler), options.patience);
         open::migrate(&dialler, patience).await?;
         let feed = Arc::new(Feed::new());
-        let ear = feed::listen(&feed, &dialler, patience).await?;
+        let first = ear::listen(&feed, &dialler, patience).await?;
         let (writes, waiting) = mpsc::channel(options.queue.max(1));
         let tally = Arc::new(Tally::default());
         let writer = Writer {
@@ -115,7 +116,7 @@ impl Postgres {
             session: None,
         };
         tokio::spawn(writer.work(waiting));
-        let listening = tokio::spawn(feed::keep(feed.clone(), dialler.clone(), patience, ear)).abort_handle();
+        let listening = tokio::spawn(ear::keep(feed.clone(), dialler.clone(), patience, first)).abort_handle();
         let lines = Lines::new(dialler, feed.clone(), options.connections, options.queue, patience);
         Ok(Postgres { engine: Arc::new(Engine { lines, writes, feed, listening, tally, patience }) })
     }

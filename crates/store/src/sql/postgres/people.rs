@@ -90,11 +90,16 @@ struct PutPerson {
 }
 
 impl PutPerson {
-    async fn put(&self, session: &Session, changes: &mut Vec<Change>) -> Result<Put, Error> {
-        if let Some(hindrance) = self.hindrance(session).await? {
-            return Ok(Err(hindrance));
-        }
+    async fn put(&self, session: &Session, changes: &mut Vec<Change>) -> Result<Result<Put, Fault>, Error> {
         let row = &self.row;
+        let body = match self.look(session).await? {
+            Err(hindrance) => return Ok(Ok(Err(hindrance))),
+            Ok(None) => row.body.clone(),
+            Ok(Some(stored)) => match row.body_over(ENGINE, &stored) {
+                Ok(body) => body,
+                Err(fault) => return Ok(Err(fault)),
+            },
+        };
         let id = Value::bytes(row.id.as_bytes());
         let person = vec![
             id.clone(),
@@ -104,7 +109,7 @@ impl PutPerson {
             Value::MaybeText(row.email.clone()),
             Value::Number(row.disabled.into()),
             Value::text(&row.search),
-            Value::text(&row.body),
+            Value::text(&body),
         ];
         let text = if self.expected.is_some() { REPLACE } else { CREATE };
         let mut statements = vec![(text, person), (text::LEAVE_GROUPS, vec![id.clone()])];
@@ -113,15 +118,16 @@ impl PutPerson {
         let written = ask(session, &statements).await?;
         let version = written.first().and_then(|rows| rows.first()).map(|row| row.try_get::<_, i64>(0));
         match version.transpose()? {
-            None => Ok(Err(NotReplaced::Absent)),
+            None => Ok(Ok(Err(NotReplaced::Absent))),
             Some(version) => {
                 changes.push(change(row.id, version));
-                Ok(Ok(Version(version.cast_unsigned())))
+                Ok(Ok(Ok(Version(version.cast_unsigned()))))
             }
         }
     }
 
-    async fn hindrance(&self, session: &Session) -> Result<Option<NotReplaced>, Error> {
+    /// What is in the way; otherwise the document that is to be replaced, if one is.
+    async fn look(&self, session: &Session) -> Result<Result<Option<String>, NotReplaced>, Error> {
         let row = &self.row;
         let id = Value::bytes(row.id.as_bytes());
         let asked = vec![
@@ -131,20 +137,19 @@ impl PutPerson {
             Value::Number(row.plain.into()),
             Value::MaybeText(row.email.clone()),
         ];
-        let answers = ask(session, &[(text::PERSON_VERSION, vec![id]), (text::TAKEN, asked)]).await?;
+        let answers = ask(session, &[(text::PERSON_BY_ID, vec![id]), (text::TAKEN, asked)]).await?;
         let first = |at: usize| answers.get(at).and_then(|rows| rows.first());
+        let mut stored = None;
         if let Some(expected) = self.expected {
-            match first(0).map(|row| row.try_get::<_, i64>(0)).transpose()? {
-                None => return Ok(Some(NotReplaced::Absent)),
-                Some(version) if version.cast_unsigned() != expected.0 => {
-                    return Ok(Some(NotReplaced::Stale));
-                }
-                Some(_) => {}
+            let Some(row) = first(0) else { return Ok(Err(NotReplaced::Absent)) };
+            if row.try_get::<_, i64>(0)?.cast_unsigned() != expected.0 {
+                return Ok(Err(NotReplaced::Stale));
             }
+            stored = Some(row.try_get(1)?);
         }
-        let Some(found) = first(1) else { return Ok(None) };
+        let Some(found) = first(1) else { return Ok(Ok(stored)) };
         let found = (found.try_get(0)?, found.try_get(1)?, found.try_get(2)?);
-        Ok(taken(found).map(NotReplaced::Taken))
+        Ok(taken(found).map_or(Ok(stored), |taken| Err(NotReplaced::Taken(taken))))
     }
 }
 
@@ -162,10 +167,7 @@ impl Job for PutPerson {
     }
 
     fn steps<'a>(&'a mut self, session: &'a Session, changes: &'a mut Vec<Change>) -> Steps<'a> {
-        Box::pin(async move {
-            self.outcome = Some(self.put(session, changes).await?);
-            Ok(Ok(()))
-        })
+        Box::pin(async move { Ok(self.put(session, changes).await?.map(|put| self.outcome = Some(put))) })
     }
 
     fn answer(self: Box<Self>, committed: Result<(), Fault>) {
@@ -202,5 +204,5 @@ fn decode(row: &Row) -> Result<Loaded<Person>, Fault> {
     let version = super::records::number(row, 0)?.cast_unsigned();
     let body: &str = row.try_get(1).map_err(|error| strange(&error))?;
     let record = serde_json::from_str(body).map_err(|error| unreadable(ENGINE, PERSON, &error))?;
-    Ok(Loaded { record, version: Version(version) })
+    Ok(Loaded::new(record, Version(version)))
 }

@@ -2,11 +2,14 @@
 
 use std::collections::HashMap;
 use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use gateward_kernel::ports::Fault;
 use parking_lot::Mutex;
 use tokio::task::{AbortHandle, JoinHandle};
+use tokio_postgres::error::Severity;
 use tokio_postgres::{AsyncMessage, Client, SimpleQueryMessage, Statement};
 
 use super::dial::{Dialler, Line, Prepared};
@@ -35,6 +38,7 @@ pub(super) struct Session {
     /// The schema in which the tables are, as a number.
     pub(super) schema: u32,
     statements: Mutex<HashMap<&'static str, Statement>>,
+    warnings: Arc<AtomicU64>,
     line: AbortHandle,
 }
 
@@ -59,13 +63,14 @@ impl Session {
         preparation: String,
         notified: impl Fn(&str) + Send + 'static,
     ) -> Result<(Session, JoinHandle<()>), String> {
-        let driver = tokio::spawn(drive(line, notified));
+        let warnings = Arc::new(AtomicU64::new(0));
+        let driver = tokio::spawn(drive(line, notified, warnings.clone()));
         let line = driver.abort_handle();
         let guard = Guard(Some(line.clone()));
         let answer = client.simple_query(&preparation).await.map_err(|error| said(&error))?;
         let (server, schema) = identity(&answer)?;
         guard.keep();
-        Ok((Session { client, server, schema, statements: Mutex::default(), line }, driver))
+        Ok((Session { client, server, schema, statements: Mutex::default(), warnings, line }, driver))
     }
 
     /// The prepared statement with this text.
@@ -76,6 +81,11 @@ impl Session {
         let prepared = self.client.prepare(text).await?;
         self.statements.lock().insert(text, prepared.clone());
         Ok(prepared)
+    }
+
+    /// How often the server has warned so far: also of what it has done with the statement that was answered last.
+    pub(super) fn warnings(&self) -> u64 {
+        self.warnings.load(Ordering::Acquire)
     }
 
     /// Breaks the line off at once: whoever waits on it is told.
@@ -102,11 +112,16 @@ impl Drop for Guard {
 }
 
 /// Moves what is sent and received, until the line ends.
-async fn drive(mut line: Line, notified: impl Fn(&str)) {
+async fn drive(mut line: Line, notified: impl Fn(&str), warnings: Arc<AtomicU64>) {
     while let Some(message) = poll_fn(|context| line.poll_message(context)).await {
         match message {
             Ok(AsyncMessage::Notification(notification)) => notified(notification.payload()),
-            Ok(AsyncMessage::Notice(notice)) => tracing::debug!(notice = notice.message(), "PostgreSQL says"),
+            Ok(AsyncMessage::Notice(notice)) => {
+                if notice.parsed_severity() == Some(Severity::Warning) {
+                    warnings.fetch_add(1, Ordering::AcqRel);
+                }
+                tracing::debug!(notice = notice.message(), "PostgreSQL says");
+            }
             Ok(_) => {}
             Err(error) => {
                 tracing::debug!(error = said(&error), "a connection to PostgreSQL has ended");
@@ -129,7 +144,8 @@ fn preparation(purpose: Purpose, patience: Duration) -> String {
         // Acknowledged is durable: what is stricter than `on` stays, what is laxer does not.
         text += &format!(
             "SET idle_in_transaction_session_timeout = {};
-             SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';",
+             SELECT set_config('synchronous_commit', 'on', false)
+                 WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply');",
             IDLE.as_millis()
         );
     }

@@ -3,7 +3,7 @@
 use std::error::Error as _;
 
 use gateward_kernel::ports::{Fault, FaultKind};
-use tokio_postgres::error::{DbError, SqlState};
+use tokio_postgres::error::{DbError, Severity, SqlState};
 
 use super::ENGINE;
 
@@ -43,7 +43,9 @@ pub(super) fn breaks(error: &tokio_postgres::Error) -> bool {
     match error.as_db_error() {
         None => true,
         Some(told) => {
-            !matches!(told.severity(), "ERROR") || *told.code() == SqlState::READ_ONLY_SQL_TRANSACTION
+            // As it was meant, in whatever language it is written.
+            told.parsed_severity() != Some(Severity::Error)
+                || *told.code() == SqlState::READ_ONLY_SQL_TRANSACTION
         }
     }
 }

@@ -247,6 +247,7 @@ impl Attempt<'_> {
         }
         sent.push(Box::pin(session.client.batch_execute("COMMIT")));
         self.sent = true;
+        let warnings = session.warnings();
         let mut answers = in_order(sent).await;
         let committed = answers.pop();
         if let Some(error) = answers.into_iter().find_map(Result::err)
@@ -257,6 +258,11 @@ impl Attempt<'_> {
             return Err(Broken::NotDone(fault(&error), Again::after(&error)));
         }
         match committed {
+            // It waited for the servers that follow, and was told to stop waiting.
+            Some(Ok(())) if session.warnings() != warnings => {
+                let cause = "committed, but maybe not by the servers that follow";
+                Err(Broken::Unknown(Fault::new(ENGINE, FaultKind::TimedOut, cause)))
+            }
             Some(Ok(())) => {
                 self.over = true;
                 Ok(())

@@ -6,6 +6,7 @@ use gateward_kernel::ports::{NotReplaced, PeopleQuery, Taken, Version};
 use gateward_kernel::record::Loaded;
 use rusqlite::{Connection, OptionalExtension, Params, named_params, params};
 
+use super::ENGINE;
 use super::trouble::{Outcome, Trouble};
 use super::writer::Tx;
 use crate::sql::people::{self, PeopleSearch, PersonRow};
@@ -41,7 +42,7 @@ pub(super) fn create(tx: &mut Tx<'_>, row: &PersonRow) -> Outcome<Result<Version
     if let Some(taken) = taken(tx, row)? {
         return Ok(Err(taken));
     }
-    put(tx, row, text::create_person!("$9")).map(Ok)
+    put(tx, row, &row.body, text::create_person!("$9")).map(Ok)
 }
 
 pub(super) fn replace(
@@ -49,17 +50,20 @@ pub(super) fn replace(
     row: &PersonRow,
     expected: Version,
 ) -> Outcome<Result<Version, NotReplaced>> {
-    let mut statement = tx.conn.prepare_cached(text::PERSON_VERSION)?;
-    match statement.query_row(params![row.id.as_bytes()], |row| row.get::<_, i64>(0)).optional()? {
-        None => return Ok(Err(NotReplaced::Absent)),
-        Some(version) if version.cast_unsigned() != expected.0 => return Ok(Err(NotReplaced::Stale)),
-        Some(_) => {}
-    }
+    let mut statement = tx.conn.prepare_cached(text::PERSON_BY_ID)?;
+    let stored = statement
+        .query_row(params![row.id.as_bytes()], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))
+        .optional()?;
     drop(statement);
+    let body = match stored {
+        None => return Ok(Err(NotReplaced::Absent)),
+        Some((version, _)) if version.cast_unsigned() != expected.0 => return Ok(Err(NotReplaced::Stale)),
+        Some((_, body)) => row.body_over(ENGINE, &body).map_err(Trouble)?,
+    };
     if let Some(taken) = taken(tx, row)? {
         return Ok(Err(NotReplaced::Taken(taken)));
     }
-    put(tx, row, text::replace_person!("$9")).map(Ok)
+    put(tx, row, &body, text::replace_person!("$9")).map(Ok)
 }
 
 pub(super) fn remove(tx: &mut Tx<'_>, id: PersonId) -> Outcome<bool> {
@@ -81,8 +85,8 @@ fn taken(tx: &Tx<'_>, row: &PersonRow) -> Outcome<Option<Taken>> {
     Ok(people::taken(found))
 }
 
-/// Writes the row by this statement, its groups, and the change.
-fn put(tx: &mut Tx<'_>, row: &PersonRow, text: &str) -> Outcome<Version> {
+/// Writes the row with this document by this statement, its groups, and the change.
+fn put(tx: &mut Tx<'_>, row: &PersonRow, body: &str, text: &str) -> Outcome<Version> {
     let id = row.id.as_bytes();
     tx.execute(
         text,
@@ -94,7 +98,7 @@ fn put(tx: &mut Tx<'_>, row: &PersonRow, text: &str) -> Outcome<Version> {
             "$5": row.email,
             "$6": row.disabled,
             "$7": row.search,
-            "$8": row.body,
+            "$8": body,
             "$9": tx.upcoming().0.cast_signed(),
         },
     )?;
@@ -116,5 +120,5 @@ fn one(conn: &Connection, text: &str, values: impl Params) -> Outcome<Option<Loa
 
 fn decode(version: i64, body: &str) -> Outcome<Loaded<Person>> {
     let record = serde_json::from_str(body).map_err(|error| Trouble::unreadable(PERSON, &error))?;
-    Ok(Loaded { record, version: Version(version.cast_unsigned()) })
+    Ok(Loaded::new(record, Version(version.cast_unsigned())))
 }

@@ -2,6 +2,7 @@
 
 mod faults;
 mod opening;
+mod standby;
 mod writing;
 
 use std::sync::{Arc, Weak};
@@ -42,7 +43,7 @@ impl Database {
         open(&self.server.url(&self.name)).await
     }
 
-    fn sql(&self, text: &str) -> String {
+    pub(crate) fn sql(&self, text: &str) -> String {
         self.server.sql(&self.name, text)
     }
 }
