@@ -1,0 +1,72 @@
+//! `gateward-chaos`: started by `cargo xtask chaos`.
+#![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "a tool")]
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use gateward_chaos::{Programs, Strategy, insert, round, table};
+
+/// A history is checked as a whole: longer rounds take longer to explain, and shorter ones see fewer faults.
+const ROUND: Duration = Duration::from_secs(60);
+
+#[derive(Parser)]
+#[command(name = "cargo xtask chaos", about = "Nodes of the program under faults, and whether every promise is kept")]
+struct Cli {
+    /// How long each strategy is put to the test
+    #[arg(long, default_value_t = 2)]
+    minutes: u64,
+    /// From what everything is drawn; each round after the first has the next number
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Only this strategy: postgres, redis, sentinel, redis-cluster, memcached, nats, nats-cluster, file
+    #[arg(long)]
+    strategy: Vec<Strategy>,
+    /// Writes the table into this page
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
+    /// The program
+    #[arg(long, value_name = "FILE")]
+    gateward: PathBuf,
+    /// `testing/chaos/checker`, built
+    #[arg(long, value_name = "FILE")]
+    checker: PathBuf,
+    /// Where histories are kept that break a promise
+    #[arg(long, value_name = "FOLDER")]
+    keep: PathBuf,
+}
+
+fn main() -> Result<ExitCode> {
+    let cli = Cli::parse();
+    let programs = Programs::new(cli.gateward, cli.checker, cli.keep);
+    let strategies = if cli.strategy.is_empty() { Strategy::ALL.to_vec() } else { cli.strategy };
+    let seed = cli.seed.unwrap_or_else(|| {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        since.map_or(1, |since| since.as_secs() % 1_000_000)
+    });
+    let mut verdicts = Vec::new();
+    for strategy in strategies {
+        let begun = Instant::now();
+        for seed in seed.. {
+            eprintln!("== {} --seed {seed}", strategy.name());
+            let verdict = round(strategy, seed, ROUND, &programs);
+            if !verdict.is_good() {
+                eprintln!("{}", verdict.report());
+            }
+            verdicts.push(verdict);
+            if begun.elapsed() + ROUND > Duration::from_secs(60 * cli.minutes) {
+                break;
+            }
+        }
+    }
+    let told = table(&verdicts);
+    println!("{told}");
+    if let Some(file) = cli.write {
+        let page = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+        std::fs::write(&file, insert(&page, &told)?)?;
+    }
+    let is_good = verdicts.iter().all(gateward_chaos::Verdict::is_good);
+    Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
