@@ -59,7 +59,8 @@ impl Cluster {
             let lines = engines.lines(database.as_deref());
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
             // One file for all, or what little each keeps besides the stores.
-            let data = if strategy == Strategy::File { "shared".to_owned() } else { format!("node-{number}") };
+            let data =
+                if strategy == Strategy::File { "shared".to_owned() } else { format!("node-{number}") };
             let mut settings: Vec<(String, String)> =
                 SETTINGS.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
             settings.extend(lines.settings.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));

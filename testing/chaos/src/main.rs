@@ -13,7 +13,10 @@ use gateward_chaos::{Programs, Strategy, insert, round, table};
 const ROUND: Duration = Duration::from_secs(60);
 
 #[derive(Parser)]
-#[command(name = "cargo xtask chaos", about = "Nodes of the program under faults, and whether every promise is kept")]
+#[command(
+    name = "cargo xtask chaos",
+    about = "Nodes of the program under faults, and whether every promise is kept"
+)]
 struct Cli {
     /// How long each strategy is put to the test
     #[arg(long, default_value_t = 2)]

@@ -34,7 +34,11 @@ pub(crate) struct Held {
 #[derive(Clone, Debug)]
 pub(crate) enum Key {
     /// The cookie, and which of the session's secrets that is.
-    Cookie { text: String, secret: i64, made: i64 },
+    Cookie {
+        text: String,
+        secret: i64,
+        made: i64,
+    },
     Tokens(Tokens),
 }
 
@@ -99,8 +103,7 @@ impl Pool {
 
     /// One that is in use: mostly one of a few, so that many meet at it.
     pub(crate) fn one(&mut self, chance: &mut Chance, fits: impl Fn(&Held) -> bool) -> Option<Held> {
-        let mut found: Vec<_> =
-            self.all.iter_mut().filter(|held| held.is_in_use() && fits(held)).collect();
+        let mut found: Vec<_> = self.all.iter_mut().filter(|held| held.is_in_use() && fits(held)).collect();
         let few = if chance.percent(50) { found.len().min(3) } else { found.len() };
         if found.is_empty() {
             return None;

@@ -162,8 +162,7 @@ impl Life<'_> {
                 });
                 let over = |other: &&Operation| other.outcome == Outcome::Ok && other.returned < one.call;
                 let later = |other: &&Operation| other.call > one.returned;
-                proofs.clone().all(|other| over(other) || later(other))
-                    && self.created.returned < one.call
+                proofs.clone().all(|other| over(other) || later(other)) && self.created.returned < one.call
             }
             _ => false,
         }

@@ -244,6 +244,15 @@ fn line(one: &Operation) -> String {
     let (call, returned, since) = (one.call / 1000, one.returned / 1000, one.since / 1000);
     format!(
         "{:>6} {call:>8}..{returned:<8} ms (since {since}) node {} {:?} secret {} to {} expected {} -> {:?} {} version {} {}",
-        one.number, one.node, one.kind, one.secret, one.to, one.expected, one.outcome, one.status, one.version, one.value
+        one.number,
+        one.node,
+        one.kind,
+        one.secret,
+        one.to,
+        one.expected,
+        one.outcome,
+        one.status,
+        one.version,
+        one.value
     )
 }

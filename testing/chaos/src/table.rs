@@ -38,10 +38,8 @@ fn row(text: &mut String, strategy: Strategy, rounds: &[&Verdict]) {
         *faults.entry(*harm).or_default() += count;
     }
     let faults: Vec<_> = faults.iter().map(|(harm, count)| format!("{} {count}", harm.name())).collect();
-    let order = count(
-        sum(|one| one.linearizability.broken.len()),
-        sum(|one| one.linearizability.unsure.len()),
-    );
+    let order =
+        count(sum(|one| one.linearizability.broken.len()), sum(|one| one.linearizability.unsure.len()));
     let promises: Vec<_> = Promise::ALL
         .iter()
         .map(|promise| {

@@ -116,7 +116,8 @@ impl Postgres {
             session: None,
         };
         tokio::spawn(writer.work(waiting));
-        let listening = tokio::spawn(ear::keep(feed.clone(), dialler.clone(), patience, first)).abort_handle();
+        let listening =
+            tokio::spawn(ear::keep(feed.clone(), dialler.clone(), patience, first)).abort_handle();
         let lines = Lines::new(dialler, feed.clone(), options.connections, options.queue, patience);
         Ok(Postgres { engine: Arc::new(Engine { lines, writes, feed, listening, tally, patience }) })
     }
