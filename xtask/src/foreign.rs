@@ -1,4 +1,5 @@
-//! The libraries of other languages with which the tests exchange tokens, and engines that Debian does not have.
+//! The libraries of other languages with which the tests exchange tokens, engines that Debian does not have, and the checker of
+//! histories.
 //!
 //! Each comes by its own world's package manager, in the version its lock file says, into the target directory; nothing is
 //! installed for the whole system. What is there already is left alone.
@@ -31,8 +32,24 @@ pub(crate) fn ensure() -> Result<()> {
     let foreign = target_dir().join("foreign");
     node(&foreign.join("node"))?;
     python(&foreign.join("python"))?;
-    go(&foreign.join("go"))?;
+    go()?;
     java(&foreign.join("java"))
+}
+
+/// Brings and builds what is missing for `cargo xtask chaos`.
+pub(crate) fn ensure_for_chaos() -> Result<()> {
+    engines(&target_dir().join("engines/nats"))?;
+    create(&go_folder())?;
+    build_go("testing/chaos/checker", &chaos_checker())
+}
+
+/// The checker of histories, built.
+pub(crate) fn chaos_checker() -> PathBuf {
+    go_folder().join("chaos-checker")
+}
+
+fn go_folder() -> PathBuf {
+    target_dir().join("foreign/go")
 }
 
 fn ensure_version(program: &str, question: &str, oldest: (u32, u32)) -> Result<()> {
@@ -95,18 +112,20 @@ fn engines(folder: &Path) -> Result<()> {
     })
 }
 
+fn go() -> Result<()> {
+    let folder = go_folder();
+    create(&folder)?;
+    build_go(&format!("{PEERS}/go"), &folder.join("peer"))?;
+    build_go("examples/verify-go", &folder.join("verify-go"))?;
+    build_go("testing/chaos/checker", &chaos_checker())
+}
+
 /// Go itself knows what is built already.
-fn go(folder: &Path) -> Result<()> {
-    create(folder)?;
-    for (name, source) in
-        [("peer", root().join(PEERS).join("go")), ("verify-go", root().join("examples/verify-go"))]
-    {
-        let mut build = Command::new("go");
-        build.args(["build", "-o"]).arg(folder.join(name)).arg(".").current_dir(source);
-        // What is installed builds it: no other toolchain is fetched, and no lock file changed.
-        run(build.env("GOTOOLCHAIN", "local").env("GOFLAGS", "-mod=readonly -buildvcs=false"))?;
-    }
-    Ok(())
+fn build_go(source: &str, program: &Path) -> Result<()> {
+    let mut build = Command::new("go");
+    build.args(["build", "-o"]).arg(program).arg(".").current_dir(root().join(source));
+    // What is installed builds it: no other toolchain is fetched, and no lock file changed.
+    run(build.env("GOTOOLCHAIN", "local").env("GOFLAGS", "-mod=readonly -buildvcs=false"))
 }
 
 fn java(folder: &Path) -> Result<()> {

@@ -1,6 +1,7 @@
 //! `cargo xtask`: the project's own commands. `cargo xtask test` is all that is needed before a change is handed in.
 
 mod bench;
+mod chaos;
 mod foreign;
 mod fuzz;
 mod programs;
@@ -13,7 +14,11 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "Tests, fuzzes and measures Gateward")]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "Tests, fuzzes, harms and measures Gateward"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -37,6 +42,8 @@ enum Command {
         #[arg(long, value_name = "N", default_value_t = 60)]
         seconds: u32,
     },
+    /// Harms three nodes of the program and their stores while clients use them, and checks what the clients saw
+    Chaos(chaos::Chaos),
     /// Measures: session-check, sign-in, sweep, tokens, revocation, generator; with --url another server. Further arguments are passed on
     Bench {
         /// The scenario
@@ -65,6 +72,7 @@ fn run(command: Command) -> Result<()> {
         Command::Test { fuzz_seconds } => test::run_all(fuzz_seconds),
         Command::Install => test::install(),
         Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds).map(|_| ()),
+        Command::Chaos(chaos) => chaos::run(&chaos),
         Command::Bench { name, arguments } => bench::run_scenario(&name, &arguments),
     }
 }

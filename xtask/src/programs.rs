@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use crate::run::run;
 
 /// A program, or a command that must succeed, and the Debian packages it comes in.
-const PROGRAMS: [(&str, &[&str]); 17] = [
+const PROGRAMS: [(&str, &[&str]); 18] = [
     ("cc", &["gcc", "libc6-dev"]),
     ("c++", &["g++"]),
     ("nginx", &["nginx"]),
@@ -23,6 +23,8 @@ const PROGRAMS: [(&str, &[&str]); 17] = [
     ("pg_lsclusters", &["postgresql"]),
     ("redis-server", &["redis-server"]),
     ("memcached", &["memcached"]),
+    // With the library that shifts the clock of one process.
+    ("faketime", &["faketime"]),
     ("node", &["nodejs"]),
     ("npm", &["npm"]),
     ("python3 -m ensurepip --version", &["python3", "python3-venv"]),
@@ -37,7 +39,12 @@ const POLICY: &str = "/usr/sbin/policy-rc.d";
 
 /// Makes sure that every program is there: installs what is missing when this is root on a Debian system, otherwise says what to run.
 pub(crate) fn ensure() -> Result<()> {
-    let missing = missing();
+    ensure_of(|_| true)
+}
+
+/// The same for some of them.
+pub(crate) fn ensure_of(needs: impl Fn(&str) -> bool) -> Result<()> {
+    let missing = missing(&needs);
     if missing.is_empty() {
         return Ok(());
     }
@@ -59,14 +66,14 @@ pub(crate) fn ensure() -> Result<()> {
         .args(["install", "-y", "--no-install-recommends"])
         .args(&packages)
         .env("DEBIAN_FRONTEND", "noninteractive"))?;
-    match self::missing().first() {
+    match self::missing(needs).first() {
         Some((name, _)) => bail!("{name} is still not there after installing {}", packages.join(", ")),
         None => Ok(()),
     }
 }
 
-fn missing() -> Vec<(&'static str, &'static [&'static str])> {
-    PROGRAMS.into_iter().filter(|(name, _)| !is_there(name)).collect()
+fn missing(needs: impl Fn(&str) -> bool) -> Vec<(&'static str, &'static [&'static str])> {
+    PROGRAMS.into_iter().filter(|(name, _)| needs(name) && !is_there(name)).collect()
 }
 
 fn is_there(command: &str) -> bool {

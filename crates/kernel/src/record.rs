@@ -157,7 +157,9 @@ impl<R: Record> Book<R> {
         self.load_from_store(id, now).await
     }
 
-    async fn load_from_store(&self, id: R::Id, now: Moment) -> Result<Option<Arc<Loaded<R>>>, Fault> {
+    /// The living record of that id as the store has it, whatever memory knows: for refusing what memory would refuse, which may not
+    /// have heard yet of what others have changed.
+    pub async fn load_from_store(&self, id: R::Id, now: Moment) -> Result<Option<Arc<Loaded<R>>>, Fault> {
         let ticket = self.ticket(&id);
         let Some(stored) = self.kv.get(&Key::new(R::KIND, id)).await? else { return Ok(None) };
         let loaded = Arc::new(decode::<R>(&stored)?);
@@ -193,7 +195,8 @@ impl<R: Record> Book<R> {
         Err(Fault::new(self.kv.traits().engine, FaultKind::Contended, R::KIND))
     }
 
-    /// Loads, decides and commits by one compare-and-set; when somebody else was faster, loads and decides again.
+    /// Loads, decides and commits by one compare-and-set; when somebody else was faster, loads and decides again. What memory knows
+    /// may be out of date: a decision to leave the record as it is, too, is made on what the store has.
     /// `None` when there is no such living record. The decision must be pure: it may run several times.
     pub async fn change<T>(
         &self,
@@ -201,10 +204,18 @@ impl<R: Record> Book<R> {
         now: Moment,
         mut decide: impl FnMut(&R) -> Decision<R, T> + Send,
     ) -> Result<Option<(Arc<Loaded<R>>, T)>, Fault> {
-        let mut current = self.load(id, now).await?;
+        let mut remembered = self.hit(&id, now);
         for _ in 0..ATTEMPTS {
-            let Some(loaded) = current else { return Ok(None) };
+            let is_remembered = remembered.is_some();
+            let loaded = match remembered.take() {
+                Some(loaded) => loaded,
+                None => match self.load_from_store(id, now).await? {
+                    Some(loaded) => loaded,
+                    None => return Ok(None),
+                },
+            };
             let (record, answer) = match decide(&loaded.record) {
+                Decision::Leave(_) if is_remembered => continue,
                 Decision::Leave(answer) => return Ok(Some((loaded, answer))),
                 Decision::Write(record, answer) => (record, answer),
             };
@@ -218,7 +229,7 @@ impl<R: Record> Book<R> {
                     return Ok(Some((self.remember(ticket, loaded), answer)));
                 }
                 Replaced::Absent => return Ok(None),
-                Replaced::Stale => current = self.load_from_store(id, now).await?,
+                Replaced::Stale => {}
             }
         }
         Err(Fault::new(self.kv.traits().engine, FaultKind::Contended, R::KIND))

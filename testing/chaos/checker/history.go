@@ -114,7 +114,8 @@ func of(one operation, add func(what step, call, until int64)) {
 		return
 	}
 	if one.Outcome == "no" {
-		if one.Kind != "create" {
+		// Where nobody took the question, nothing was refused either.
+		if one.Kind != "create" && one.Status != 0 {
 			add(step{act: refused, secret: one.Secret}, one.Call, one.Return)
 		}
 		return

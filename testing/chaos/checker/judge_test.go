@@ -37,6 +37,7 @@ func unknown(one operation) operation {
 
 var (
 	accepted   = operation{Kind: "check", Outcome: "ok"}
+	notAsked   = operation{Kind: "check", Outcome: "no"}
 	rejected   = operation{Kind: "check", Outcome: "no", Status: 401}
 	over       = operation{Kind: "end", Outcome: "ok"}
 	signedOut  = operation{Kind: "sign-out", Outcome: "ok"}
@@ -61,6 +62,7 @@ func holds(t *testing.T, name string, told *telling, expected bool) {
 func TestSoundHistories(t *testing.T) {
 	holds(t, "a life", created().add(accepted).add(wrote(0, 1, "a")).add(saw(1, "a")).
 		add(wrote(none, 2, "b")).add(conflict(1, 2)).add(elevated).add(rejected).add(byNew).add(over), true)
+	holds(t, "a node that is not there", created().add(notAsked).add(accepted), true)
 	holds(t, "an unknown write that came", created().add(unknown(wrote(0, 0, "a"))).add(saw(0, "")).
 		add(saw(1, "a")), true)
 	holds(t, "an unknown write that never came", created().add(unknown(wrote(0, 0, "a"))).add(wrote(0, 1, "b")).
@@ -114,4 +116,31 @@ func TestOnlyTheBrokenSessionIsNamed(t *testing.T) {
 	if found.Sessions != 2 || !slices.Equal(found.Broken, []int{1}) {
 		t.Errorf("%+v", found)
 	}
+}
+
+// An engine is away, and forty operations of each kind have come to nobody knows what.
+func muchUnknown() *telling {
+	told := created().add(wrote(0, 1, "a"))
+	for count := range 40 {
+		value := string(rune('A' + count))
+		told.add(unknown(wrote(1, 0, value+"1"))).add(unknown(wrote(none, 0, value+"2")))
+		told.add(unknown(operation{Kind: "elevate", To: int(count) + 10}))
+	}
+	return told
+}
+
+func TestWhatNobodyKnowsIsThinned(t *testing.T) {
+	holds(t, "nothing of it was done", muchUnknown().add(saw(1, "a")).add(wrote(1, 2, "b")).add(saw(2, "b")), true)
+	holds(t, "one of them was done", muchUnknown().add(saw(2, "B2")).add(wrote(2, 3, "b")), true)
+	holds(t, "one that nobody saw was done", muchUnknown().add(wrote(2, 3, "b")), true)
+	holds(t, "the secret was changed", muchUnknown().add(rejected).add(rejected), true)
+	holds(t, "the secret was changed back", muchUnknown().add(rejected).add(accepted), false)
+	holds(t, "an update that vanished", muchUnknown().add(saw(2, "B2")).add(saw(1, "a")), false)
+	holds(t, "more versions than writes", created().add(unknown(wrote(0, 0, "a"))).add(wrote(2, 3, "b")), false)
+	over := muchUnknown()
+	for range 40 {
+		over.add(unknown(over.history[0])).add(unknown(operation{Kind: "end"}))
+	}
+	holds(t, "ended by one of many", over.add(rejected), true)
+	holds(t, "and it came back", over.add(accepted), false)
 }

@@ -33,7 +33,7 @@ func judge(history []operation) verdict {
 		}
 		all.Sessions++
 		all.Steps += len(steps)
-		switch porcupine.CheckOperationsTimeout(checked, steps, patience) {
+		switch porcupine.CheckOperationsTimeout(checked, thin(steps), patience) {
 		case porcupine.Illegal:
 			all.Broken = append(all.Broken, session)
 		case porcupine.Unknown:

@@ -84,8 +84,10 @@ impl Client {
                 }
             }
             Act::Refresh => {
-                if let Some(held) = self.one(|held| held.secret() < 0) {
+                let held = self.scene.pool.lock().one_to_refresh(&mut self.chance);
+                if let Some(held) = held {
                     self.refresh(&held).await;
+                    self.scene.pool.lock().refreshed(held.number);
                 }
             }
             Act::Check | Act::End => {

@@ -51,7 +51,7 @@ pub(crate) fn allow_lag(history: &mut [Operation], strategy: Strategy, faults: &
 }
 
 /// Asks the checker about the history in this file.
-pub(crate) fn linearizability(checker: &Path, file: &Path) -> Linearizability {
+pub fn linearizability(checker: &Path, file: &Path) -> Linearizability {
     let output = Command::new(checker).arg(file).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()

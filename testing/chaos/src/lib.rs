@@ -27,7 +27,7 @@ mod table;
 mod wire;
 
 pub use engines::Strategy;
-pub use judge::Linearizability;
+pub use judge::{Linearizability, linearizability};
 pub use nemesis::{Fault, Harm};
 pub use round::{Programs, Verdict, round};
 pub use table::{insert, table};

@@ -9,9 +9,6 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use gateward_chaos::{Programs, Strategy, insert, round, table};
 
-/// A history is checked as a whole: longer rounds take longer to explain, and shorter ones see fewer faults.
-const ROUND: Duration = Duration::from_secs(60);
-
 #[derive(Parser)]
 #[command(
     name = "cargo xtask chaos",
@@ -24,6 +21,9 @@ struct Cli {
     /// From what everything is drawn; each round after the first has the next number
     #[arg(long)]
     seed: Option<u64>,
+    /// How many seconds a round takes, besides its beginning and its end. Longer ones take longer to explain, shorter ones see fewer faults
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    round: u64,
     /// Only this strategy: postgres, redis, sentinel, redis-cluster, memcached, nats, nats-cluster, file
     #[arg(long)]
     strategy: Vec<Strategy>,
@@ -49,17 +49,18 @@ fn main() -> Result<ExitCode> {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         since.map_or(1, |since| since.as_secs() % 1_000_000)
     });
+    let span = Duration::from_secs(cli.round);
     let mut verdicts = Vec::new();
     for strategy in strategies {
         let begun = Instant::now();
         for seed in seed.. {
             eprintln!("== {} --seed {seed}", strategy.name());
-            let verdict = round(strategy, seed, ROUND, &programs);
+            let verdict = round(strategy, seed, span, &programs);
             if !verdict.is_good() {
                 eprintln!("{}", verdict.report());
             }
             verdicts.push(verdict);
-            if begun.elapsed() + ROUND > Duration::from_secs(60 * cli.minutes) {
+            if begun.elapsed() + span > Duration::from_secs(60 * cli.minutes) {
                 break;
             }
         }

@@ -27,6 +27,8 @@ pub(crate) struct Held {
     pub(crate) version: u64,
     /// Whether anybody asked for its end.
     pub(crate) over: bool,
+    /// Whether somebody refreshes its tokens at this moment.
+    refreshing: bool,
     uses: usize,
 }
 
@@ -92,7 +94,7 @@ impl Pool {
     /// Takes up a session; its number.
     pub(crate) fn begin(&mut self, person: usize, id: String, key: Key) -> usize {
         let number = self.all.len();
-        self.all.push(Held { number, person, id, key, version: 0, over: false, uses: 0 });
+        self.all.push(Held { number, person, id, key, version: 0, over: false, refreshing: false, uses: 0 });
         number
     }
 
@@ -111,6 +113,19 @@ impl Pool {
         let held = &mut found[chance.below(few)];
         held.uses += 1;
         Some(held.clone())
+    }
+
+    /// One with tokens that nobody refreshes: an app that goes on with a successor does not use what was before it any more, which
+    /// would be taken for theft. Until [`refreshed`](Self::refreshed) it is this caller's.
+    pub(crate) fn one_to_refresh(&mut self, chance: &mut Chance) -> Option<Held> {
+        let held = self.one(chance, |held| held.secret() == NO_SECRET && !held.refreshing)?;
+        self.change(held.number, |held| held.refreshing = true);
+        Some(held)
+    }
+
+    /// The successor may be refreshed.
+    pub(crate) fn refreshed(&mut self, number: usize) {
+        self.change(number, |held| held.refreshing = false);
     }
 
     /// One of the last whose end was asked for.

@@ -112,7 +112,10 @@ impl Life<'_> {
             return false;
         }
         let before = |other: &&&Operation| other.outcome != Outcome::No && other.call < one.returned;
-        let mut ends = self.operations.iter().filter(before).filter(|other| ends(other) || takes(other, one));
+        // What was over before it began ended others.
+        let since = |other: &&&Operation| other.returned >= self.created.call;
+        let reached = self.operations.iter().filter(before).filter(since);
+        let mut ends = reached.filter(|other| ends(other) || takes(other, one));
         self.made(one.secret).is_some_and(|made| made < one.call) && ends.next().is_none()
     }
 

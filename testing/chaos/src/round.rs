@@ -101,6 +101,8 @@ pub fn round(strategy: Strategy, seed: u64, span: Duration, programs: &Programs)
     });
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let folder = programs.keep.join(format!("{}-{seed}", strategy.name()));
+    // What is there is of an earlier round from the same seed.
+    drop(std::fs::remove_dir_all(&folder));
     std::fs::create_dir_all(&folder).unwrap();
     let faults = use_and_harm(&mut cluster, &scene, seed, span, &runtime).unwrap_or_else(|panic| {
         cluster.keep_logs(&folder);

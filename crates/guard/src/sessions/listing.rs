@@ -31,13 +31,7 @@ impl<P: People> Sessions<P> {
 
     /// The living session of that id, whoever presents it.
     pub async fn find(&self, id: SessionId, now: Moment) -> Result<Option<Arc<Loaded<Session>>>, Fault> {
-        let Some(session) = self.book.load(id, now).await? else { return Ok(None) };
-        let validity = match session.record.person() {
-            Some(person) => self.people.load(person, now).await?.map(|person| person.validity()),
-            None => None,
-        };
-        let alive = session.record.check_with(validity, now, &self.policy) == Standing::Alive;
-        Ok(alive.then_some(session))
+        Ok(self.living(id, None, now).await?.map(|living| living.session))
     }
 
     /// Ends one session; whether this call was the one that ended it.
@@ -49,10 +43,20 @@ impl<P: People> Sessions<P> {
         Ok(ended.record.check(now, &self.policy) == Standing::Alive)
     }
 
-    /// Ends everything of a person that began at `now` or before, listed or not. Says how many listed ones it met.
+    /// Ends everything of a person that began at `now` or before, listed or not, and what was listed before, also when it was begun by
+    /// a clock that is ahead of ours. Says how many listed ones it met.
     pub async fn end_all(&self, person: PersonId, now: Moment) -> Result<usize, Fault> {
+        let open = self.listed(person, now).await;
+        // Also when the list cannot be read.
         self.people.end_everything(person, now).await?;
-        self.tidy(person, None, now).await
+        self.tidy(person, None, &open?, now).await
+    }
+
+    /// The ids in a person's list, living or not: to be read before everything is ended, for [`tidy`](Self::tidy).
+    pub async fn listed(&self, person: PersonId, now: Moment) -> Result<Vec<SessionId>, Fault> {
+        let roster = self.rosters.load(person, now).await?;
+        Ok(roster
+            .map_or_else(Vec::new, |roster| roster.record.entries.iter().map(|entry| entry.id).collect()))
     }
 
     /// Ends everything of the session's person but this session, which goes on under a new secret. `None` when the
@@ -63,26 +67,35 @@ impl<P: People> Sessions<P> {
         if !self.outlive(keep.id, now).await? {
             return Ok(None);
         }
+        let open = self.listed(person, now).await;
         self.people.end_everything(person, now).await?;
-        let ended = self.tidy(person, Some(keep.id), now).await?;
+        let ended = self.tidy(person, Some(keep.id), &open?, now).await?;
         Ok(self.renew(keep.id, now).await?.map(|kept| (kept, ended)))
     }
 
     /// Takes away what a person has open and what is dead since `now`, after their `valid_from` was moved to it: the
-    /// listed sessions but the one to keep, what hangs on them, and what hangs on the person alone. Says how many
-    /// sessions it met.
-    pub async fn tidy(&self, person: PersonId, keep: Option<SessionId>, now: Moment) -> Result<usize, Fault> {
+    /// listed sessions but the one to keep, what hangs on them, and what hangs on the person alone. What was `open` before the
+    /// move goes in any case. Says how many sessions it met.
+    pub async fn tidy(
+        &self,
+        person: PersonId,
+        keep: Option<SessionId>,
+        open: &[SessionId],
+        now: Moment,
+    ) -> Result<usize, Fault> {
         if let Some(dependents) = &self.dependents {
             dependents.end_with_person(person, now).await?;
         }
-        self.remove_listed(person, keep, now).await
+        self.remove_listed(person, keep, open, now).await
     }
 
-    /// Takes away the listed sessions that are dead since `now`: the moment decided, this only tidies up.
+    /// Takes away the listed sessions that are dead since `now`: the moment decided, this only tidies up. Those that were open before
+    /// may rest on a later moment of a clock that is ahead: them it ends.
     async fn remove_listed(
         &self,
         person: PersonId,
         keep: Option<SessionId>,
+        open: &[SessionId],
         now: Moment,
     ) -> Result<usize, Fault> {
         let Some(roster) = self.rosters.load(person, now).await? else { return Ok(0) };
@@ -90,6 +103,7 @@ impl<P: People> Sessions<P> {
         let mut ended = 0;
         for entry in roster.record.entries.iter().filter(|entry| Some(entry.id) != keep) {
             let begun_since = match self.book.load(entry.id, now).await? {
+                Some(_) if open.contains(&entry.id) => false,
                 Some(session) => session.record.subject.as_ref().is_some_and(|subject| subject.since > now),
                 None => false,
             };

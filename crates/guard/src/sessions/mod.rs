@@ -177,14 +177,9 @@ impl<P: People> Sessions<P> {
         if !self.key.made(handle) {
             return Ok(None);
         }
-        let Some(session) = self.book.load(handle.id, now).await? else { return Ok(None) };
-        let person = match session.record.person() {
-            None => None,
-            Some(id) => self.people.load(id, now).await?,
-        };
-        if self.standing(&session.record, handle, person.as_deref(), now) != Standing::Alive {
+        let Some(Living { session, person }) = self.living(handle.id, Some(handle), now).await? else {
             return Ok(None);
-        }
+        };
         if !session.record.wants_touch(now, &self.policy) {
             return Ok(Some(Living { session, person }));
         }
@@ -199,6 +194,41 @@ impl<P: People> Sessions<P> {
                 Ok(Some(Living { session, person }))
             }
         }
+    }
+
+    /// The living session of that id, if what is presented opens it. Whom memory refuses, the store is asked about: the session may
+    /// have been given another secret on another node, or been used there, and this one not have heard of it yet.
+    async fn living(
+        &self,
+        id: SessionId,
+        presented: Option<&Handle>,
+        now: Moment,
+    ) -> Result<Option<Living<P::Person>>, Fault> {
+        if let Some(session) = self.book.hit(&id, now)
+            && let Some(living) = self.judged(session, presented, now).await?
+        {
+            return Ok(Some(living));
+        }
+        match self.book.load_from_store(id, now).await? {
+            Some(session) => self.judged(session, presented, now).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn judged(
+        &self,
+        session: Arc<Loaded<Session>>,
+        presented: Option<&Handle>,
+        now: Moment,
+    ) -> Result<Option<Living<P::Person>>, Fault> {
+        let person = match session.record.person() {
+            None => None,
+            Some(id) => self.people.load(id, now).await?,
+        };
+        let validity = person.as_deref().map(Accountable::validity);
+        let opens = presented.is_none_or(|handle| session.record.opens_with(&handle.digest()));
+        let alive = opens && session.record.check_with(validity, now, &self.policy) == Standing::Alive;
+        Ok(alive.then_some(Living { session, person }))
     }
 
     fn standing(
@@ -310,15 +340,7 @@ impl<P: People> Sessions<P> {
 
     /// Writes a use of a session, if it is worth it. `None` when the session does not live.
     pub async fn touch(&self, id: SessionId, now: Moment) -> Result<Option<Living<P::Person>>, Fault> {
-        let Some(session) = self.book.load(id, now).await? else { return Ok(None) };
-        let person = match session.record.person() {
-            None => None,
-            Some(id) => self.people.load(id, now).await?,
-        };
-        let validity = person.as_deref().map(Accountable::validity);
-        if session.record.check_with(validity, now, &self.policy) != Standing::Alive {
-            return Ok(None);
-        }
+        let Some(Living { session, person }) = self.living(id, None, now).await? else { return Ok(None) };
         if !session.record.wants_touch(now, &self.policy) {
             return Ok(Some(Living { session, person }));
         }

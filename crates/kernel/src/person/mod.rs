@@ -120,6 +120,12 @@ impl Person {
         self.valid_from = self.valid_from.max(now);
     }
 
+    /// When a proof counts as given that was checked at `now` against this very state of the person: not before the moment from which
+    /// on sessions count, which a node with a clock ahead of ours may have set.
+    pub fn proved_at(&self, now: Moment) -> Moment {
+        if self.valid_from > now { self.valid_from.next() } else { now }
+    }
+
     /// What decides whether their sessions count.
     pub fn validity(&self) -> Validity {
         Validity { person: self.id, from: self.valid_from, disabled: self.disabled }

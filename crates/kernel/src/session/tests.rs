@@ -107,6 +107,10 @@ fn ending_everything_is_exact() {
     let mut again = owner.clone();
     again.end_everything(at(5));
     assert_eq!(again.valid_from, at(10), "it never moves back");
+    // On a node whose clock is behind that of the one that ended everything.
+    assert_eq!(standing(&session(owner.proved_at(at(9)))), Standing::Alive);
+    assert_eq!(owner.proved_at(at(10)), at(10), "what is of the same moment is ended");
+    assert_eq!(owner.proved_at(at(11)), at(11));
 }
 
 #[test]

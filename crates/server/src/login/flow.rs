@@ -34,7 +34,7 @@ pub struct Credentials<'a> {
 /// Signs a person in and begins their session.
 pub async fn sign_in(visit: &Visit, given: Credentials<'_>) -> Result<(Loaded<Person>, Opened), Failure> {
     let (person, counted) = prove(visit, &given).await?;
-    let proof = Proof { method: Method::Password, at: visit.now };
+    let proof = Proof { method: Method::Password, at: person.record.proved_at(visit.now) };
     let sign_in = SignIn { person: person.record.id, proof, remember: given.remember };
     let presented = visit.presented.as_ref().filter(|(_, transport)| *transport == given.transport);
     let presented = presented.map(|(handle, _)| handle);

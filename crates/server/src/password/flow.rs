@@ -66,6 +66,7 @@ pub async fn change_own(
     if !sessions.outlive(session, visit.now).await? {
         return Err(Refusal::NotSignedIn.into());
     }
+    let open = sessions.listed(person.id, visit.now).await?;
     let set = |person: &mut Person| -> Result<(), Refusal> {
         // Somebody else has changed it meanwhile: what was proved no longer counts.
         if person.password != before {
@@ -75,7 +76,7 @@ pub async fn change_own(
         Ok(())
     };
     changed(sessions.people().change(person.id, visit.now, set).await)?;
-    sessions.tidy(person.id, Some(session), visit.now).await?;
+    sessions.tidy(person.id, Some(session), &open, visit.now).await?;
     visit.record(visit.event(Fact::PasswordChanged, Some(person.id))).await;
     Ok(sessions.renew(session, visit.now).await?.ok_or(Refusal::NotSignedIn)?)
 }

@@ -256,3 +256,37 @@ async fn what_another_process_ends_is_dead_here_within_a_second() {
     flow::remove(&other.app, ann, other.now()).await.unwrap();
     within_a_second("removed", async || !browser.is_signed_in().await).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ending_all_is_exact_between_nodes_whose_clocks_differ() {
+    let house = House::new().await;
+    let ann = house.person("ann").await;
+    let apart = std::time::Duration::from_millis(1900);
+    // Begun by a clock that is ahead, ended by one that is behind.
+    let mut begun = house.signed_in("ann").await;
+    let behind = gateward_kernel::time::Moment::from_micros(house.now().micros() - 1_900_000);
+    assert_eq!(house.app.sessions.end_all(ann, behind).await.unwrap(), 1);
+    assert!(!begun.is_signed_in().await, "ended is ended");
+    // Ended by a clock that is ahead, and signed in again by one that is behind.
+    house.app.sessions.end_all(ann, house.now() + apart).await.unwrap();
+    let mut again = house.signed_in("ann").await;
+    assert!(again.is_signed_in().await, "who signs in afterwards stays");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whom_memory_would_refuse_the_store_lets_in() {
+    let house = House::new().await;
+    house.person("ann").await;
+    let mut browser = house.signed_in("ann").await;
+    let id: gateward_kernel::id::SessionId = id_of(&mut browser).await.parse().unwrap();
+    let book = house.app.sessions.book();
+    let old = book.load(id, house.now()).await.unwrap().unwrap();
+    browser.log_in("ann", PASSWORD).await.expect(200);
+    assert_eq!(id_of(&mut browser).await.parse(), Ok(id), "the same session under a new secret");
+    // As on another node that has not heard the news yet.
+    let near = book.near().unwrap();
+    near.forget(&id, None);
+    near.offer(near.ticket(&id), old.clone());
+    assert_eq!(book.hit(&id, house.now()).unwrap().version, old.version);
+    assert!(browser.is_signed_in().await);
+}

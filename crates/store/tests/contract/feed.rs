@@ -90,6 +90,40 @@ async fn a_near_cache_is_never_behind_its_own_process() {
     }
 }
 
+#[tokio::test]
+async fn a_decision_to_leave_is_not_made_by_memory_that_lags() {
+    let place = Place::new();
+    let sqlite = place.open();
+    let book = Book::<Note>::with_near_cache(sqlite.kv(), 1 << 20);
+    let id = SessionId::from_bytes([1; 16]);
+    let near = book.near().unwrap();
+    let old = book.create(Note { id, text: "0".into() }, NOW).await.unwrap().unwrap();
+    // As on another node that has not heard the news yet.
+    let lag = || {
+        near.forget(&id, None);
+        near.offer(near.ticket(&id), old.clone());
+        assert_eq!(book.hit(&id, NOW).unwrap().record.text, "0");
+    };
+    let from = |text: &'static str, to: &'static str| {
+        move |note: &Note| match note.text == text {
+            true => Decision::Write(Note { text: to.into(), ..note.clone() }, true),
+            false => Decision::Leave(false),
+        }
+    };
+    assert!(book.change(id, NOW, from("0", "1")).await.unwrap().unwrap().1);
+    lag();
+    assert!(
+        book.change(id, NOW, from("1", "2")).await.unwrap().unwrap().1,
+        "the store has what was expected"
+    );
+    lag();
+    let (left, done) = book.change(id, NOW, from("1", "3")).await.unwrap().unwrap();
+    assert_eq!((left.record.text.as_str(), done), ("2", false), "what is left is what the store has");
+    book.remove(id).await.unwrap().unwrap();
+    lag();
+    assert!(book.change(id, NOW, from("1", "3")).await.unwrap().is_none(), "it is gone");
+}
+
 /// Remembers in one line what it was told.
 #[derive(Default)]
 struct Ear(Mutex<Vec<String>>);

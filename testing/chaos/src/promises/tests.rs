@@ -66,6 +66,9 @@ fn a_session_that_nobody_ended_is_never_refused() {
         Told::created().then(kind, unknown).refused().holds();
         Told::created().then(kind, |one| one.outcome = Outcome::No).refused().breaks(Lost);
     }
+    // What was ended before it began was not this one.
+    let before = Told::default().then(Kind::EndAll, |_| {});
+    before.then(Kind::Create, |one| one.secret = 0).refused().breaks(Lost);
     // Its old secret is refused, its new one is not.
     let elevated = || Told::created().then(Kind::Elevate, |one| one.to = 1);
     elevated().refused().holds();
