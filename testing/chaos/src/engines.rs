@@ -121,20 +121,20 @@ impl Engines {
     pub(crate) fn lines(&self, database: Option<&str>) -> Lines {
         let mut lines = Lines { settings: Vec::new(), proxies: Vec::new() };
         if let (Some(postgres), Some(url)) = (&self.directory, database) {
-            let url = lines.through(url.to_owned(), postgres.addr());
+            let url = lines.through(url, postgres.addr());
             lines.settings.push(("GATEWARD_DIRECTORY__STORE", url));
         }
         let url = match &self.sessions {
             Sessions::Directory => return lines,
-            Sessions::Redis(redis) => lines.through(redis.url(), redis.addr()),
+            Sessions::Redis(redis) => lines.through(&redis.url(), redis.addr()),
             // They tell the addresses of the servers themselves.
             Sessions::Sentinel(sentinels) => sentinels.url() + REPLICATED,
             Sessions::RedisCluster(cluster) => cluster.url() + REPLICATED,
-            Sessions::Memcached(memcached) => lines.through(memcached.url(), memcached.addr()),
-            Sessions::Nats(nats) => lines.through(nats.url(), nats.addr()),
+            Sessions::Memcached(memcached) => lines.through(&memcached.url(), memcached.addr()),
+            Sessions::Nats(nats) => lines.through(&nats.url(), nats.addr()),
             Sessions::NatsCluster(cluster) => {
                 let servers = (0..3).map(|number| cluster.node(number).addr());
-                servers.fold(cluster.url(), |url, server| lines.through(url, server)) + "?replicas=3"
+                servers.fold(cluster.url(), |url, server| lines.through(&url, server)) + "?replicas=3"
             }
         };
         lines.settings.push(("GATEWARD_SESSIONS__STORE", url));
@@ -237,7 +237,7 @@ impl Engines {
 
 impl Lines {
     /// The same address, through a new line.
-    fn through(&mut self, url: String, server: SocketAddr) -> String {
+    fn through(&mut self, url: &str, server: SocketAddr) -> String {
         let proxy = Proxy::to(server);
         let url = url.replace(&format!(":{}", server.port()), &format!(":{}", proxy.addr().port()));
         self.proxies.push(proxy);

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -51,18 +51,15 @@ fn main() -> Result<ExitCode> {
     });
     let span = Duration::from_secs(cli.round);
     let mut verdicts = Vec::new();
+    let rounds = (60 * cli.minutes / cli.round.max(1)).max(1);
     for strategy in strategies {
-        let begun = Instant::now();
-        for seed in seed.. {
+        for seed in seed..seed + rounds {
             eprintln!("== {} --seed {seed}", strategy.name());
             let verdict = round(strategy, seed, span, &programs);
             if !verdict.is_good() {
                 eprintln!("{}", verdict.report());
             }
             verdicts.push(verdict);
-            if begun.elapsed() + span > Duration::from_secs(60 * cli.minutes) {
-                break;
-            }
         }
     }
     let told = table(&verdicts);

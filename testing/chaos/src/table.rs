@@ -44,7 +44,7 @@ fn row(text: &mut String, strategy: Strategy, rounds: &[&Verdict]) {
         .iter()
         .map(|promise| {
             let broken = |round: &&Verdict| round.broken.iter().filter(|one| one.promise == *promise).count();
-            count(rounds.iter().map(|round| broken(round)).sum(), 0)
+            count(rounds.iter().map(broken).sum(), 0)
         })
         .collect();
     let seeds: Vec<_> = rounds.iter().map(|round| round.seed.to_string()).collect();
