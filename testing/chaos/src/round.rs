@@ -12,7 +12,7 @@ use crate::chance::Chance;
 use crate::client::{Client, Scene};
 use crate::cluster::{Cluster, NODES};
 use crate::engines::Strategy;
-use crate::history::{Operation, Outcome, Recorder};
+use crate::history::{Kind, Operation, Outcome, Recorder};
 use crate::judge::{Linearizability, allow_lag, linearizability};
 use crate::nemesis::{self, Fault};
 use crate::people::{Held, PEOPLE, Pool, name};
@@ -233,7 +233,7 @@ fn tell(history: &[Operation], verdict: &Verdict, folder: &Path) {
     concerned.dedup();
     for session in concerned {
         let person = history.iter().find(|one| one.session == session).map(|one| one.person);
-        let of_all = |one: &Operation| one.session < 0 && Some(one.person) == person && one.status != 0;
+        let of_all = |one: &Operation| one.kind == Kind::EndAll && Some(one.person) == person;
         let own = history.iter().filter(|one| one.session == session || of_all(one));
         let mut own: Vec<_> = own.collect();
         own.sort_by_key(|one| one.call);

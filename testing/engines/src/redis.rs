@@ -1,6 +1,7 @@
 //! Redis: one server, a master with a replica and three Sentinels, and a cluster of three masters and three replicas.
 
 use std::fmt::Write as _;
+use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::Command;
@@ -44,9 +45,12 @@ impl Redis {
         let shown = place.display().to_string();
         let settings: Vec<String> = settings.iter().map(|setting| setting.replace("{dir}", &shown)).collect();
         let program = find("redis-server");
+        // Where Sentinels write down whether it is a master, so that it is the same after it was killed.
+        let file = place.join("redis.conf");
+        File::options().create(true).append(true).open(&file).unwrap();
         let make = move || {
             let mut command = Command::new(&program);
-            command.args(["--bind", "127.0.0.1", "--port", &address.port().to_string()]);
+            command.arg(&file).args(["--bind", "127.0.0.1", "--port", &address.port().to_string()]);
             command.args(["--dir", &shown, "--save", "", "--appendonly", "yes"]).args(&settings);
             command
         };
@@ -120,8 +124,9 @@ impl Sentinels {
     pub fn start_with(settings: &[&str]) -> Self {
         let first = Redis::start_with(settings);
         let port = first.addr().port().to_string();
-        let of_first = format!("127.0.0.1 {port}");
-        let replica = Redis::start_with(&[settings, &["--replicaof", &of_first]].concat());
+        let place = tempfile::tempdir().unwrap();
+        std::fs::write(place.path().join("redis.conf"), format!("replicaof 127.0.0.1 {port}\n")).unwrap();
+        let replica = Redis::start_in(place, settings);
         until("the replica follows the master", || replica.ask(&["INFO"]).contains("master_link_status:up"));
         let dir = tempfile::tempdir().unwrap();
         let (mut sentinels, mut addresses) = (Vec::new(), Vec::new());
