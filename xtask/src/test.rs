@@ -21,6 +21,9 @@ pub(crate) fn run_all(fuzz_seconds: u32) -> Result<()> {
     println!("  the tests of every crate, with their documentation's examples;");
     println!("  the program behind real nginx, caddy and haproxy, and in front of a real browser;");
     println!(
+        "  three nodes over each store under faults, a short round each (cargo xtask chaos makes long ones);"
+    );
+    println!(
         "  tokens and keys exchanged with five libraries in Node, Python, Go and Java, and the examples in three of these;"
     );
     println!("  {} fuzz targets, {fuzz_seconds} seconds each, {inputs} inputs.", ran.len());

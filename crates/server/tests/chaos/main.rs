@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use gateward_chaos::{Programs, Strategy, round};
 
-const SPAN: Duration = Duration::from_secs(12);
+const SPAN: Duration = Duration::from_secs(10);
 
 /// Two at once would have each other's processor time.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -32,8 +32,8 @@ fn a_short_round(strategy: Strategy, seed: u64) {
     assert!(verdict.is_good(), "{}", verdict.report());
     // Something was done, something was harmed, and it was looked at.
     let looked_at = &verdict.linearizability;
-    assert!(verdict.ok > 100 && !verdict.faults.is_empty(), "{verdict:?}");
-    assert!(looked_at.sessions > 5 && looked_at.steps > verdict.ok / 2, "{verdict:?}");
+    assert!(verdict.ok > 50 && !verdict.faults.is_empty(), "{verdict:?}");
+    assert!(looked_at.sessions > 3 && looked_at.steps > verdict.ok / 2, "{verdict:?}");
 }
 
 macro_rules! short_rounds {
