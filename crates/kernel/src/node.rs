@@ -80,7 +80,9 @@ impl Roster {
         // A sign from ahead is from a node that lives: only its clock is wrong.
         signs.retain(|sign| now.since(sign.at) <= SILENT);
         signs.sort_unstable_by_key(|sign| sign.id);
-        let name = signs.iter().find(|sign| sign.id == own).and_then(|sign| sign.name.clone());
+        let own_sign = signs.iter().find(|sign| sign.id == own);
+        let (name, begun) =
+            (own_sign.and_then(|sign| sign.name.clone()), own_sign.map_or(now, |sign| sign.begun));
         let others = || signs.iter().filter(|sign| sign.id != own);
         Roster {
             leads: signs.first().is_none_or(|first| first.id == own),
@@ -88,7 +90,8 @@ impl Roster {
                 .filter(|sign| sign.at > now + SKEW)
                 .map(|sign| (sign.called(), sign.at.since(now)))
                 .collect(),
-            namesake: name.is_some() && others().any(|sign| sign.name == name),
+            // What gave its last sign before this one began is what this one was before it was restarted.
+            namesake: name.is_some() && others().any(|sign| sign.name == name && sign.at > begun + SKEW),
             living: signs,
         }
     }
@@ -134,10 +137,21 @@ mod tests {
 
     #[test]
     fn two_of_one_name_are_noticed_while_both_live() {
+        let long_here = |id, name| NodeSign { begun: NOW - SILENT, ..sign(id, name, NOW) };
         let two =
-            vec![sign(1, Some("a"), NOW), sign(2, Some("a"), NOW), sign(3, None, NOW), sign(4, None, NOW)];
+            vec![long_here(1, Some("a")), long_here(2, Some("a")), long_here(3, None), long_here(4, None)];
         assert_eq!([1, 2, 3, 4].map(|own| roster(two.clone(), own).namesake), [true, true, false, false]);
-        let restarted = vec![sign(1, Some("a"), NOW - SILENT - SILENT), sign(2, Some("a"), NOW)];
-        assert!(!roster(restarted, 2).namesake);
+    }
+
+    #[test]
+    fn a_node_that_was_restarted_is_not_its_own_namesake() {
+        let tick = Duration::from_micros(1);
+        let restarted = |last| {
+            let begun = NOW - EVERY;
+            vec![sign(1, Some("a"), begun + last), NodeSign { begun, ..sign(2, Some("a"), NOW) }]
+        };
+        assert!(!roster(restarted(Duration::ZERO), 2).namesake);
+        assert!(!roster(restarted(SKEW), 2).namesake, "another machine's clock may be so far ahead");
+        assert!(roster(restarted(SKEW + tick), 2).namesake);
     }
 }
