@@ -138,6 +138,9 @@ const GO_ON: u8 = 0;
 const FINISH: u8 = 1;
 const CLOSE: u8 = 2;
 
+/// How long a connection without a request may bring one when the program is told to stop: it may be on its way.
+const NEW: Duration = Duration::from_millis(100);
+
 /// So many looks within the time after which an unused connection is closed: it is closed at most one look late.
 const LOOKS: u32 = 4;
 
@@ -170,7 +173,7 @@ impl Use {
         let (mut seen, mut quiet, mut pause) = (0, LOOKS - 1, first);
         loop {
             tokio::select! {
-                _ = stopping.wait_for(|stopping| *stopping) => return self.order(FINISH),
+                _ = stopping.wait_for(|stopping| *stopping) => break,
                 () = tokio::time::sleep(pause) => {}
             }
             let begun = self.begun.load(Ordering::Acquire);
@@ -181,6 +184,10 @@ impl Use {
             }
             (seen, pause) = (begun, idle / LOOKS);
         }
+        if self.begun.load(Ordering::Acquire) == 0 {
+            tokio::time::sleep(NEW).await;
+        }
+        self.order(FINISH);
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 
 use super::tls::Tls;
@@ -18,17 +18,34 @@ use crate::app::App;
 /// The pause after a connection could not be accepted: out of file descriptors, mostly.
 const BREATH: Duration = Duration::from_millis(50);
 
-/// A port that is held, before anything is answered on it.
+/// So many connections wait in the kernel until they are accepted.
+const BACKLOG: u32 = 1024;
+
+/// A port that is held. Connections are refused until it is served, so that a balancer asks another node while this one starts.
 #[derive(Debug)]
 pub struct Listening {
-    listener: TcpListener,
+    socket: TcpSocket,
     /// The address, with the port that the system chose when none was named.
     pub address: SocketAddr,
 }
 
 /// Takes the port.
 pub async fn listen(address: SocketAddr) -> anyhow::Result<Listening> {
-    let listener = TcpListener::bind(address).await.map_err(|error| match error.kind() {
+    let socket = bind(address).map_err(|error| refused(address, &error))?;
+    let address = socket.local_addr().context("the address that is listened on cannot be told")?;
+    Ok(Listening { socket, address })
+}
+
+fn bind(address: SocketAddr) -> std::io::Result<TcpSocket> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A port that this program has just left can be taken again.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
+
+fn refused(address: SocketAddr, error: &std::io::Error) -> anyhow::Error {
+    match error.kind() {
         std::io::ErrorKind::AddrInUse => {
             anyhow::anyhow!(
                 "{address} is taken by another program: end it, or choose another port with --listen"
@@ -41,9 +58,7 @@ pub async fn listen(address: SocketAddr) -> anyhow::Result<Listening> {
             anyhow::anyhow!("{address} is no address of this machine: choose another with --listen")
         }
         _ => anyhow::anyhow!("{address} cannot be listened on: {error}"),
-    })?;
-    let address = listener.local_addr().context("the address that is listened on cannot be told")?;
-    Ok(Listening { listener, address })
+    }
 }
 
 impl Listening {
@@ -53,40 +68,69 @@ impl Listening {
         app: Arc<App>,
         tls: Option<Arc<Tls>>,
         stop: impl Future<Output = ()> + Send + 'static,
-    ) -> std::io::Result<JoinHandle<()>> {
-        let workers = Workers::start(&Front::new(&app))?;
+    ) -> anyhow::Result<JoinHandle<()>> {
+        let listener = self.socket.listen(BACKLOG).map_err(|error| refused(self.address, &error))?;
+        let mut door = Door { workers: Workers::start(&Front::new(&app))?, app, tls };
         Ok(tokio::spawn(async move {
-            let mut workers = workers;
             tokio::select! {
                 () = stop => {}
-                () = self.accept(&app, tls, &mut workers) => {}
+                () = door.accept(&listener) => {}
             }
-            drop(self.listener);
-            app.stopping.send_replace(true);
-            workers.finish().await;
+            if let Err(error) = door.accept_waiting(listener) {
+                tracing::warn!(%error, "connections that waited could not be accepted");
+            }
+            door.app.stopping.send_replace(true);
+            door.workers.finish().await;
         }))
     }
+}
 
-    async fn accept(&self, app: &Arc<App>, tls: Option<Arc<Tls>>, workers: &mut Workers) {
-        let places = Arc::new(Semaphore::new(app.settings.limits.connections as usize));
+/// Lets connections in.
+struct Door {
+    app: Arc<App>,
+    tls: Option<Arc<Tls>>,
+    workers: Workers,
+}
+
+impl Door {
+    async fn accept(&mut self, listener: &TcpListener) {
+        let places = Arc::new(Semaphore::new(self.app.settings.limits.connections as usize));
         loop {
             // Further connections wait in the kernel until there is a place.
             let Ok(place) = places.clone().acquire_owned().await else { return };
-            let accepted = self.listener.accept().await.and_then(|(stream, peer)| {
-                // Small answers must not wait for each other.
-                stream.set_nodelay(true)?;
-                Ok((stream.into_std()?, peer))
-            });
-            match accepted {
-                Ok((stream, peer)) => {
-                    let tls = tls.as_ref().map(|tls| tls.acceptor());
-                    workers.take(Accepted { stream, peer, tls, place, counted: Counted::new(app) });
-                }
+            match listener.accept().await.and_then(|(stream, peer)| Ok((stream.into_std()?, peer))) {
+                Ok((stream, peer)) => self.take(stream, peer, Some(place)),
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(BREATH).await;
                 }
             }
         }
+    }
+
+    /// Closes the port. Whoever the kernel let in before that may have sent a request already: they are answered, too.
+    fn accept_waiting(&mut self, listener: TcpListener) -> std::io::Result<()> {
+        let listener = listener.into_std()?;
+        for _ in 0..BACKLOG {
+            match listener.accept() {
+                Ok((stream, peer)) => {
+                    stream.set_nonblocking(true)?;
+                    self.take(stream, peer, None);
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, stream: std::net::TcpStream, peer: SocketAddr, place: Option<OwnedSemaphorePermit>) {
+        // Small answers must not wait for each other.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%peer, %error, "a connection was gone before it was accepted");
+            return;
+        }
+        let tls = self.tls.as_ref().map(|tls| tls.acceptor());
+        self.workers.take(Accepted { stream, peer, tls, place, counted: Counted::new(&self.app) });
     }
 }

@@ -19,8 +19,8 @@ pub(super) struct Accepted {
     pub(super) stream: std::net::TcpStream,
     pub(super) peer: SocketAddr,
     pub(super) tls: Option<TlsAcceptor>,
-    /// Its place among the connections that are allowed at a time.
-    pub(super) place: OwnedSemaphorePermit,
+    /// Its place among the connections that are allowed at a time; none when the program is stopping.
+    pub(super) place: Option<OwnedSemaphorePermit>,
     pub(super) counted: Counted,
 }
 

@@ -149,11 +149,17 @@ async fn a_node_waits_for_an_engine_that_starts_later() {
     cluster.nodes[0].kill().await;
     redis.kill();
     let node = &mut cluster.nodes[0];
-    let log = node.machine.log_file();
+    let (log, address) = (node.machine.log_file(), node.address);
     let later = tokio::task::spawn_blocking(move || {
         while !std::fs::read_to_string(&log).unwrap_or_default().contains("waiting for redis://") {
             std::thread::yield_now();
         }
+        let refused = std::net::TcpStream::connect(address).expect_err("it cannot answer yet");
+        assert_eq!(
+            refused.kind(),
+            std::io::ErrorKind::ConnectionRefused,
+            "so that a balancer asks another node"
+        );
         redis.restart();
         redis
     });
