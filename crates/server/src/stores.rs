@@ -176,6 +176,31 @@ impl Stores {
     }
 }
 
+/// What is lost with this node, where nodes share people and each keeps its own sessions (*sticky*).
+pub fn what_this_node_alone_keeps(settings: &Settings) -> Option<String> {
+    if settings.directory.store == DirectoryStore::Sqlite {
+        return None;
+    }
+    let lost = match settings.sessions.store {
+        SessionStore::Memory => "When this node ends, its people have to sign in again.",
+        SessionStore::Sqlite => {
+            "While this node is away, its people have to sign in again; who did not is signed in when it is back."
+        }
+        SessionStore::Directory | SessionStore::Engine(_) => return None,
+    };
+    let place = match settings.sessions.store {
+        SessionStore::Memory => "in the memory of this node",
+        _ => "in the data directory of this node",
+    };
+    let name = match &settings.node {
+        Some(name) => format!(" (\"{name}\")"),
+        None => ", and `node` is not set, so that no cookie tells which one it is".to_owned(),
+    };
+    Some(format!(
+        "Sessions are kept {place} only{name}: the load balancer must send whoever has one back to it. {lost}"
+    ))
+}
+
 /// One store by itself, to copy from or to.
 pub struct Lone(Engine);
 

@@ -16,6 +16,7 @@ use super::{Done, Trouble, with_app};
 use crate::app::App;
 use crate::config::Settings;
 use crate::start::Missing;
+use crate::stores;
 
 /// 2026-01-01: a clock before that is wrong.
 const EARLIEST: i64 = 1_767_225_600;
@@ -182,6 +183,9 @@ async fn about_stores(app: &App, findings: &mut Findings) {
             };
             findings.add(level, roles.clone(), words);
         }
+    }
+    if let Some(words) = stores::what_this_node_alone_keeps(&app.settings) {
+        findings.add(Level::Look, "sessions", words);
     }
     match app.directory().group_has_members(ADMINS).await {
         Ok(true) => findings.add(Level::Good, "people", "there is an administrator"),

@@ -10,6 +10,7 @@ use crate::jobs;
 use crate::login::setup::{Invitation, invite};
 use crate::serve::{listen, tls::Tls};
 use crate::start::{self, Missing};
+use crate::stores;
 use crate::telemetry;
 
 pub(super) fn run(settings: Settings) -> Done {
@@ -38,8 +39,12 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     let watched = tls.clone();
     let serving = listening.serve(app.clone(), tls, stop()?)?;
     println!("gateward listens on {address}; people reach it at {}", app.origin);
-    if app.settings.sessions.store == SessionStore::Memory {
-        println!("Sessions are kept in memory only: a restart signs everybody out.");
+    match stores::what_this_node_alone_keeps(&app.settings) {
+        Some(words) => println!("{words}"),
+        None if app.settings.sessions.store == SessionStore::Memory => {
+            println!("Sessions are kept in memory only: a restart signs everybody out.");
+        }
+        None => {}
     }
     tell(&invitation);
     tokio::spawn(jobs::sweep(app.clone()));
