@@ -1,12 +1,12 @@
 //! A client that sends exactly what it is told to: odd spellings, doubled headers, any path. HTTP/1.1 (RFC 9112), one request a
 //! connection.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
@@ -17,6 +17,8 @@ use crate::machine::PATIENCE;
 #[derive(Clone)]
 pub struct Client {
     address: SocketAddr,
+    /// Its own address, where it matters which one it is.
+    from: Option<Ipv4Addr>,
     tls: Option<TlsConnector>,
 }
 
@@ -113,7 +115,7 @@ impl Ask {
 impl Client {
     /// Of a server that speaks plain HTTP.
     pub fn plain(address: SocketAddr) -> Client {
-        Client { address, tls: None }
+        Client { address, from: None, tls: None }
     }
 
     /// Of a server that speaks TLS and whose certificate comes from this one.
@@ -125,7 +127,17 @@ impl Client {
             .unwrap()
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Client { address, tls: Some(TlsConnector::from(Arc::new(config))) }
+        Client { tls: Some(TlsConnector::from(Arc::new(config))), ..Client::plain(address) }
+    }
+
+    /// The same, coming from another address of loopback.
+    pub fn from(self, from: Ipv4Addr) -> Client {
+        Client { from: Some(from), ..self }
+    }
+
+    /// The same, of another server.
+    pub fn to(self, address: SocketAddr) -> Client {
+        Client { address, ..self }
     }
 
     /// Sends a request and reads the answer.
@@ -141,7 +153,7 @@ impl Client {
     /// The same, where TLS is asked for another name than the header `Host` says.
     pub async fn send_to(&self, name: &str, ask: &Ask) -> std::io::Result<Reply> {
         let work = async {
-            let stream = TcpStream::connect(self.address).await?;
+            let stream = self.connect().await?;
             match &self.tls {
                 None => exchange(stream, ask).await,
                 Some(connector) => {
@@ -152,6 +164,13 @@ impl Client {
             }
         };
         tokio::time::timeout(PATIENCE, work).await.unwrap_or_else(|_| panic!("no answer: {ask:?}"))
+    }
+
+    async fn connect(&self) -> std::io::Result<TcpStream> {
+        let Some(from) = self.from else { return TcpStream::connect(self.address).await };
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((from, 0).into())?;
+        socket.connect(self.address).await
     }
 }
 

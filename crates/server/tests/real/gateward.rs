@@ -25,7 +25,15 @@ impl Gateward {
 
     /// The same, where the settings depend on the address.
     pub fn new_with(directory: &Path, settings: impl FnOnce(SocketAddr) -> String) -> Gateward {
-        let listen = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        Gateward::new_at(SocketAddr::from(([127, 0, 0, 1], free_port())), directory, settings)
+    }
+
+    /// The same, where the address is chosen already.
+    pub fn new_at(
+        listen: SocketAddr,
+        directory: &Path,
+        settings: impl FnOnce(SocketAddr) -> String,
+    ) -> Gateward {
         let text = format!(
             "listen = \"{listen}\"\ndata = \"{}\"\n{}",
             directory.join("data").display(),

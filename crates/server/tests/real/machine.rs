@@ -30,10 +30,12 @@ pub fn command(program: &Path, home: &Path) -> Command {
     command
 }
 
+/// The ports that were given away.
+static GIVEN: LazyLock<Mutex<HashSet<u16>>> = LazyLock::new(Mutex::default);
+
 /// A free port below those that the kernel gives to outgoing connections, so that none of these can take it before the program
 /// it is meant for does.
 pub fn free_port() -> u16 {
-    static GIVEN: LazyLock<Mutex<HashSet<u16>>> = LazyLock::new(Mutex::default);
     let mut given = GIVEN.lock().unwrap();
     // Two runs at the same time begin at different ports.
     let start = u16::try_from(std::process::id() % 500).unwrap() * 20;
@@ -43,6 +45,19 @@ pub fn free_port() -> u16 {
         .expect("a free port");
     given.insert(port);
     port
+}
+
+/// What stands before the last two digits of ports that are free, all that end so.
+pub fn free_hundred(ends: &[u16]) -> u16 {
+    let mut given = GIVEN.lock().unwrap();
+    let start = u16::try_from(std::process::id() % 100).unwrap();
+    let is_free = |port: u16| !given.contains(&port) && TcpListener::bind(("127.0.0.1", port)).is_ok();
+    let hundred = (0..100)
+        .map(|step| 200 + (start + step) % 100)
+        .find(|hundred| ends.iter().all(|end| is_free(hundred * 100 + end)))
+        .expect("free ports");
+    given.extend(ends.iter().map(|end| hundred * 100 + end));
+    hundred
 }
 
 /// A child process. It is ended when this is dropped.

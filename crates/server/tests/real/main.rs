@@ -19,6 +19,7 @@ mod checks;
 mod chromium;
 
 mod client;
+mod cluster;
 mod gateward;
 mod haproxy;
 mod machine;

@@ -42,7 +42,7 @@ impl Plain {
 }
 
 /// Fills in the sign-in form that is open, and sends it.
-async fn sign_in(browser: &Browser, name: &str, password: &str) {
+pub(crate) async fn sign_in(browser: &Browser, name: &str, password: &str) {
     browser.fill("#login-form [name=username]", name).await;
     browser.fill("#login-form [name=password]", password).await;
     browser.click("#login-submit").await;
