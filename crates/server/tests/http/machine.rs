@@ -131,8 +131,14 @@ impl Running {
 
     /// Tells it to end, as service managers do.
     pub(crate) fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().unwrap().to_string();
-        let told = std::process::Command::new("sh").args(["-c", "kill -TERM \"$0\"", &pid]).status().unwrap();
+        let kill = format!("kill -{name} \"$0\"");
+        let told = std::process::Command::new("sh").args(["-c", &kill, &pid]).status().unwrap();
         assert!(told.success());
     }
 

@@ -247,6 +247,28 @@ async fn what_was_begun_is_finished_before_the_end() {
 }
 
 #[tokio::test]
+async fn who_was_let_in_before_the_end_is_answered() {
+    let machine = Machine::new();
+    let server = machine.serve().await;
+    // All of this is there in the same moment: connections that nobody has accepted, requests on them, and the order to end.
+    server.signal("STOP");
+    let mut waiting = Vec::new();
+    for _ in 0..20 {
+        let mut wire = Wire::connect(server.address).await;
+        wire.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        waiting.push(wire);
+    }
+    server.terminate();
+    server.signal("CONT");
+    for mut wire in waiting {
+        wire.answer(false).await.unwrap().expect(200);
+        wire.closed().await;
+    }
+    let (status, _) = server.ended().await;
+    assert!(status.success(), "{status}");
+}
+
+#[tokio::test]
 async fn logs_are_one_line_an_event_in_both_formats_and_hold_no_secret() {
     for format in ["json", "text"] {
         let mut machine = Machine::new();

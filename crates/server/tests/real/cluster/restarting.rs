@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Balancer, Cluster, Person};
 use crate::client::{Ask, Client};
+use crate::machine::until;
 
 /// How many look at their session all the time, through each proxy.
 const READERS: usize = 3;
@@ -80,9 +81,14 @@ async fn write(person: &Person, host: &str, done: &AtomicBool) -> Tally {
             502 => tally.unknown += 1,
             other => panic!("{other}: {}", reply.text()),
         }
-        let there = count(&person.client, host, &person.cookie).await;
+        // Another node is told of a change a moment after it was acknowledged.
         let expected = if reply.status == 200 { next..=next } else { acknowledged..=next };
-        assert!(expected.contains(&there), "{there} instead of {expected:?}");
+        let there = until("a change is seen", async || {
+            let there = count(&person.client, host, &person.cookie).await;
+            assert!((acknowledged..=next).contains(&there), "{there} between {acknowledged} and {next}");
+            expected.contains(&there).then_some(there)
+        })
+        .await;
         acknowledged = there;
     }
     tally

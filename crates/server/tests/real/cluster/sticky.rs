@@ -80,7 +80,7 @@ async fn by_their_addresses_alone() {
     }
 }
 
-/// Each node said at its start what it alone has.
+/// Each node said at its start what it alone has, and `doctor` says it, too.
 fn says_what_is_lost(cluster: &Cluster, are_kept: bool) {
     for (node, name) in cluster.nodes.iter().zip(NODES) {
         let said = node.said();
@@ -88,6 +88,8 @@ fn says_what_is_lost(cluster: &Cluster, are_kept: bool) {
         assert!(said.contains(&format!("Sessions are kept in {place} only (\"{name}\")")), "{said}");
         assert!(said.contains("have to sign in again"), "{said}");
         assert_eq!(said.contains("when it is back"), are_kept, "{said}");
+        let examined = node.ask_json(&["doctor"]).to_string();
+        assert!(examined.contains(&format!("Sessions are kept in {place} only")), "{examined}");
     }
 }
 

@@ -6,7 +6,8 @@ use serde_json::json;
 
 use super::{Balancer, Cluster, NODES, node_of, restarting};
 use crate::browser::Browser;
-use crate::client::Ask;
+use crate::client::{Ask, Client};
+use crate::machine::until;
 use crate::site::PASSWORD;
 
 const BOTH: [Balancer; 2] = [Balancer::Nginx, Balancer::Haproxy];
@@ -74,7 +75,8 @@ async fn nodes_come_and_go(example: &str) {
     browser.click("#logout-confirm").await;
     for node in &cluster.nodes {
         let ask = Ask::new("GET", &cluster.host(0), "/api/v1/session").cookie(&cookie);
-        assert_eq!(crate::client::Client::plain(node.listen).send(&ask).await.status, 401);
+        let client = Client::plain(node.listen);
+        until("she is out", async || (client.send(&ask).await.status == 401).then_some(())).await;
     }
 }
 
