@@ -78,16 +78,22 @@ impl House {
 
     /// Writes that many sessions straight into the store; returns the cookie values of some of them.
     pub(crate) fn fill(&self, sessions: usize, expired: bool) -> Result<Vec<String>> {
+        self.fill_with(sessions, &[if expired { "--expired" } else { "--cookies=1000" }])
+    }
+
+    /// The same of sessions that live, with the cookie values of all.
+    pub(crate) fn fill_all(&self, sessions: usize) -> Result<Vec<String>> {
+        self.fill_with(sessions, &[&format!("--cookies={sessions}")])
+    }
+
+    fn fill_with(&self, sessions: usize, options: &[&str]) -> Result<Vec<String>> {
         #[derive(Deserialize)]
         struct Filled {
             sessions: usize,
             cookies: Vec<String>,
         }
         let number = sessions.to_string();
-        let mut arguments = vec!["bench-fill", "--sessions", &number, "--user", USER];
-        if expired {
-            arguments.push("--expired");
-        }
+        let arguments = [&["bench-fill", "--sessions", &number, "--user", USER], options].concat();
         let output = self.run(&arguments, "")?;
         let filled: Filled = serde_json::from_str(output.trim()).context("the answer of bench-fill")?;
         if filled.sessions != sessions || filled.cookies.is_empty() {
@@ -116,6 +122,21 @@ impl House {
         Ok(filled)
     }
 
+    /// Has that many clients sign somebody new in again and again, each as the server does once a password was right, in a
+    /// process of its own on this core; yields how many did, and in how many seconds.
+    pub(crate) fn sign_ins(&self, seconds: u32, clients: usize, core: Option<usize>) -> Result<(u64, f64)> {
+        #[derive(Deserialize)]
+        struct Done {
+            sign_ins: u64,
+            seconds: f64,
+        }
+        let (seconds, clients) = (seconds.to_string(), clients.to_string());
+        let arguments = ["bench-fill", "--sign-ins", &seconds, "--clients", &clients, "--user", USER];
+        let output = self.run_on(core, &arguments, "")?;
+        let done: Done = serde_json::from_str(output.trim()).context("the answer of bench-fill")?;
+        Ok((done.sign_ins, done.seconds))
+    }
+
     /// Size of the data directory's files in bytes.
     pub(crate) fn stored_bytes(&self) -> Result<u64> {
         let files = fs::read_dir(self.data())?.map(|entry| Ok(entry?.metadata()?.len()));
@@ -127,11 +148,21 @@ impl House {
         self.serve_at(free_address()?, core)
     }
 
+    /// The same with further settings, as variables of the environment.
+    pub(crate) fn serve_with(&self, core: Option<usize>, settings: &[(&str, &str)]) -> Result<Served> {
+        self.start(free_address()?, core, settings)
+    }
+
     /// The same at this address.
     pub(crate) fn serve_at(&self, address: SocketAddr, core: Option<usize>) -> Result<Served> {
+        self.start(address, core, &[])
+    }
+
+    fn start(&self, address: SocketAddr, core: Option<usize>, settings: &[(&str, &str)]) -> Result<Served> {
         let log_path = self.directory.path().join("log");
         let log = File::create(&log_path)?;
         let mut command = self.command(core);
+        command.envs(settings.iter().copied());
         command.args(["--listen", &address.to_string()]).stdout(log.try_clone()?).stderr(log);
         let ready = wire::request("GET", "/readyz", &address.to_string(), &[], "");
         let started = Instant::now();
@@ -149,7 +180,11 @@ impl House {
 
     /// Runs one command of the program to its end; returns what it printed.
     fn run(&self, arguments: &[&str], input: &str) -> Result<String> {
-        let mut command = self.command(None);
+        self.run_on(None, arguments, input)
+    }
+
+    fn run_on(&self, core: Option<usize>, arguments: &[&str], input: &str) -> Result<String> {
+        let mut command = self.command(core);
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().context("starting gateward")?;
         if let Some(mut stdin) = child.stdin.take() {

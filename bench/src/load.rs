@@ -31,11 +31,14 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// What is asked, and what a right answer looks like.
 #[derive(Clone)]
 pub(crate) struct Work {
-    pub(crate) address: SocketAddr,
+    /// Where the servers are; the connections are spread over them evenly.
+    pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) requests: Requests,
     pub(crate) expected: Rc<Expected>,
-    /// The server's process, for its processor time.
-    pub(crate) process: Option<u32>,
+    /// The servers' processes, for their processor time; none where it is not known.
+    pub(crate) servers: Vec<u32>,
+    /// The processes of what the servers ask in their turn, each with its children.
+    pub(crate) engines: Vec<u32>,
 }
 
 #[derive(Clone, Copy)]
@@ -54,6 +57,9 @@ pub(crate) struct Sample {
     /// Processor seconds of the server in the window.
     pub(crate) server_cpu: Option<f64>,
     pub(crate) per_cpu_second: Option<f64>,
+    /// Processor seconds of the engines behind the server in the window.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) engine_cpu: Option<f64>,
     /// Processor seconds of the load generator in the window, where it is this program alone.
     pub(crate) load_cpu: Option<f64>,
     /// Processor seconds of everything else on the machine, where the server's are known.
@@ -109,13 +115,16 @@ pub(crate) fn run_through(work: &Work, connections: usize) -> Result<Sample> {
         let seconds = started.elapsed().as_secs_f64();
         let used = Cpu::read(work)?.since(&before);
         let mut sample = std::mem::take(&mut *shared.tally.borrow_mut());
-        sample.conclude(seconds, used.server, Some(used.load));
+        used.conclude(&mut sample, seconds);
         Ok(sample)
     })
 }
 
 fn start(work: &Work, connections: usize, shared: &Rc<Shared>) -> Vec<JoinHandle<()>> {
-    (0..connections).map(|_| tokio::task::spawn_local(keep_asking(work.clone(), Rc::clone(shared)))).collect()
+    let addresses = work.addresses.iter().copied().cycle().take(connections);
+    addresses
+        .map(|address| tokio::task::spawn_local(keep_asking(work.clone(), address, Rc::clone(shared))))
+        .collect()
 }
 
 #[derive(Default)]
@@ -147,14 +156,14 @@ async fn measure(work: &Work, window: Window) -> Result<Sample> {
     for (error, count) in std::mem::take(&mut shared.tally.borrow_mut().errors) {
         *sample.errors.entry(error).or_default() += count;
     }
-    sample.conclude(seconds, used.server, Some(used.load));
-    sample.others_cpu = used.server.map(|server| (used.machine - used.load - server).max(0.0));
+    used.conclude(&mut sample, seconds);
     Ok(sample)
 }
 
 /// Processor seconds used so far.
 struct Cpu {
     server: Option<f64>,
+    engine: Option<f64>,
     load: f64,
     machine: f64,
 }
@@ -162,7 +171,8 @@ struct Cpu {
 impl Cpu {
     fn read(work: &Work) -> Result<Self> {
         Ok(Self {
-            server: work.process.map(process::cpu_seconds).transpose().context("the server is gone")?,
+            server: of_all(&work.servers, process::cpu_seconds).context("the server is gone")?,
+            engine: of_all(&work.engines, process::family_cpu_seconds).context("the engine is gone")?,
             load: process::cpu_seconds(std::process::id())?,
             machine: process::machine_cpu_seconds()?,
         })
@@ -171,17 +181,34 @@ impl Cpu {
     fn since(self, before: &Self) -> Self {
         Self {
             server: self.server.zip(before.server).map(|(now, then)| now - then),
+            engine: self.engine.zip(before.engine).map(|(now, then)| now - then),
             load: self.load - before.load,
             machine: self.machine - before.machine,
         }
     }
+
+    /// What was used in a window, into its sample.
+    fn conclude(&self, sample: &mut Sample, seconds: f64) {
+        sample.conclude(seconds, self.server, Some(self.load));
+        sample.engine_cpu = self.engine;
+        let known = |server| self.load + server + self.engine.unwrap_or(0.0);
+        sample.others_cpu = self.server.map(|server| (self.machine - known(server)).max(0.0));
+    }
+}
+
+/// The sum over all processes; `None` without any.
+fn of_all(processes: &[u32], seconds: fn(u32) -> Result<f64>) -> Result<Option<f64>> {
+    if processes.is_empty() {
+        return Ok(None);
+    }
+    processes.iter().map(|process| seconds(*process)).sum::<Result<f64>>().map(Some)
 }
 
 /// One connection after the other until the window is over or too much has gone wrong.
-async fn keep_asking(work: Work, shared: Rc<Shared>) {
+async fn keep_asking(work: Work, address: SocketAddr, shared: Rc<Shared>) {
     let mut chain = work.requests.take_chain();
     while !shared.stopped.get() {
-        match use_connection(&work, chain.as_mut(), &shared).await {
+        match use_connection(&work, address, chain.as_mut(), &shared).await {
             Ok(()) if shared.stopped.get() => {}
             Ok(()) => shared.tally.borrow_mut().reconnects += 1,
             Err(error) => {
@@ -201,9 +228,13 @@ async fn keep_asking(work: Work, shared: Rc<Shared>) {
 }
 
 /// Sends requests on one connection until the window is over or the server announces that it closes it.
-async fn use_connection(work: &Work, mut chain: Option<&mut Chain>, shared: &Shared) -> Result<(), String> {
-    let mut stream =
-        TcpStream::connect(work.address).await.map_err(|error| format!("connecting: {error}"))?;
+async fn use_connection(
+    work: &Work,
+    address: SocketAddr,
+    mut chain: Option<&mut Chain>,
+    shared: &Shared,
+) -> Result<(), String> {
+    let mut stream = TcpStream::connect(address).await.map_err(|error| format!("connecting: {error}"))?;
     stream.set_nodelay(true).map_err(|error| error.to_string())?;
     let mut bytes = Vec::with_capacity(16 * 1024);
     let mut count = 0_u64;
@@ -301,12 +332,17 @@ mod tests {
         address
     }
 
+    fn quiet(address: SocketAddr, requests: Requests, expected: Rc<Expected>) -> Work {
+        Work { addresses: vec![address], requests, expected, servers: Vec::new(), engines: Vec::new() }
+    }
+
     fn run_against(address: SocketAddr) -> Sample {
         let work = Work {
-            address,
+            addresses: vec![address],
             requests: Requests::in_turn(vec![wire::request("GET", "/", "h", &[], "")]),
             expected: Rc::new(Expected { status: 200, ..Expected::default() }),
-            process: Some(std::process::id()),
+            servers: vec![std::process::id()],
+            engines: Vec::new(),
         };
         let time = Duration::from_millis(100);
         run(&work, Window { connections: 3, warm_up: time, measured: time }).unwrap()
@@ -326,7 +362,7 @@ mod tests {
         let address = serve("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", usize::MAX);
         let requests = (0..50).map(|n| wire::request("GET", &format!("/{n}"), "h", &[], "")).collect();
         let expected = Rc::new(Expected { status: 200, ..Expected::default() });
-        let work = Work { address, requests: Requests::in_turn(requests), expected, process: None };
+        let work = quiet(address, Requests::in_turn(requests), expected);
         let sample = run_through(&work, 3).unwrap();
         assert_eq!((sample.answers, sample.errors.len()), (50, 0));
     }
@@ -337,7 +373,7 @@ mod tests {
         let chain = Chain::new(wire::request("GET", "/a", "h", &[], ""), "a", "next=").unwrap();
         let requests = Requests::chained(vec![chain]);
         let expected = Rc::new(Expected { status: 200, ..Expected::default() });
-        let work = Work { address: serve(body, usize::MAX), requests, expected, process: None };
+        let work = quiet(serve(body, usize::MAX), requests, expected);
         let time = Duration::from_millis(50);
         let sample = run(&work, Window { connections: 1, warm_up: time, measured: time }).unwrap();
         assert!(sample.answers > 0 && sample.errors.is_empty(), "{:?}", sample.errors);

@@ -25,7 +25,7 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
 use crate::process::Cores;
-use crate::scenario::{Run, foreign, generator, revocation, session_check, sign_in, sweep, tokens};
+use crate::scenario::{Run, cluster, foreign, generator, revocation, session_check, sign_in, sweep, tokens};
 
 // The limits are served with the allocator the product uses.
 #[global_allocator]
@@ -64,6 +64,12 @@ enum Name {
     },
     /// How soon a revocation reaches every verifier, and what a million revocable tokens cost
     Revocation {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Several nodes: what a check, a sign-in and a session cost over each engine, beside the engine's own rates, and how soon an end
+    /// is heard by another node
+    Cluster {
         #[command(flatten)]
         common: Common,
     },
@@ -130,6 +136,7 @@ fn run(name: Name) -> Result<()> {
         Name::Sweep { common } => sweep::run(&common.run(Cores::pin_load()?)),
         Name::Tokens { common } => tokens::run(&common.run(Cores::pin_load()?)),
         Name::Revocation { common } => revocation::run(&common.run(Cores::pin_load()?)),
+        Name::Cluster { common } => cluster::run(&common.run(Cores::pin_load()?)),
         Name::Generator { common } => generator::run(&common.run(Cores::pin_load()?)),
         Name::LimitHyper => limits::serve_hyper(),
         Name::LimitAxum => limits::serve_axum(),

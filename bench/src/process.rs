@@ -50,7 +50,8 @@ impl Cores {
         self.0.first().copied().filter(|_| self.0.len() > 1)
     }
 
-    fn load(&self) -> Option<usize> {
+    /// The core of the load generator, and of whatever is not the server; `None` when there is no second one.
+    pub(crate) fn load(&self) -> Option<usize> {
         self.0.get(1).copied()
     }
 
@@ -127,6 +128,53 @@ pub(crate) fn cpu_seconds(process: u32) -> Result<f64> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).context("the process has ended")?;
     let ticks = cpu_ticks(&stat).context("unexpected /proc/PID/stat")?;
     Ok(ticks as f64 / ticks_per_second())
+}
+
+/// Processor time this process and its children have used, also those that have ended and were waited for, in seconds.
+pub(crate) fn family_cpu_seconds(process: u32) -> Result<f64> {
+    let ticks_of = |stat: &str| Some(cpu_ticks(stat)? + ended_children_cpu_ticks(stat)?);
+    let mut ticks = 0;
+    for member in family(process)? {
+        // A child may end while this is read; its parent tells its time from then on.
+        let stat = fs::read_to_string(format!("/proc/{member}/stat"));
+        ticks += stat.ok().as_deref().and_then(ticks_of).unwrap_or(0);
+    }
+    Ok(ticks as f64 / ticks_per_second())
+}
+
+/// Lets this process and its children run on this core only, and whatever they start from now on.
+pub(crate) fn move_to(core: usize, process: u32) -> Result<()> {
+    for member in family(process)? {
+        let moved = Command::new("taskset")
+            .args(["-a", "-c", "-p", &core.to_string(), &member.to_string()])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        // One that has ended meanwhile needs no place.
+        if !moved.context("running taskset (package util-linux)")?.success()
+            && Path::new(&format!("/proc/{member}")).exists()
+        {
+            bail!("process {member} could not be moved to core {core}");
+        }
+    }
+    Ok(())
+}
+
+/// This process and its children.
+fn family(process: u32) -> Result<Vec<u32>> {
+    let mut members = vec![process];
+    for entry in fs::read_dir("/proc").context("reading /proc")?.flatten() {
+        let Some(id) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        if parent(&stat) == Some(process) {
+            members.push(id);
+        }
+    }
+    if Path::new(&format!("/proc/{process}")).exists() {
+        Ok(members)
+    } else {
+        bail!("process {process} has ended")
+    }
 }
 
 /// Processor time the calling thread has used, in seconds: the scheduler's own account, where the kernel keeps one. It is
@@ -214,6 +262,12 @@ fn ended_children_cpu_ticks(stat: &str) -> Option<u64> {
     two_fields(stat, 13)
 }
 
+/// Field 4 (ppid).
+fn parent(stat: &str) -> Option<u32> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    rest.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
 /// The sum of two neighbouring numbers, counted from behind the name.
 fn two_fields(stat: &str, first: usize) -> Option<u64> {
     let (_, rest) = stat.rsplit_once(')')?;
@@ -268,6 +322,7 @@ mod tests {
         let stat = "42 (a) b (c)) S 1 42 42 0 -1 4194560 9 0 0 0 150 50 7 8 20 0 1 0 100 0 0";
         assert_eq!(cpu_ticks(stat), Some(200));
         assert_eq!(ended_children_cpu_ticks(stat), Some(15));
+        assert_eq!((parent(stat), parent("")), (Some(1), None));
         assert_eq!(cpu_ticks("42 (short) S 1 2"), None);
         assert_eq!(cpu_ticks(""), None);
     }
@@ -307,6 +362,23 @@ mod tests {
         assert!(cpu_seconds(std::process::id()).unwrap() >= 0.0);
         assert!(thread_cpu_seconds().unwrap() >= 0.0);
         assert!(Cores::all().unwrap().count() >= 1);
+    }
+
+    #[test]
+    fn children_belong_to_the_family() {
+        let mut command = on_core(Path::new("sleep"), None);
+        command.arg("60");
+        let child = Running::start(command).unwrap();
+        let own = family(std::process::id()).unwrap();
+        assert!(own.contains(&child.id()) && own.contains(&std::process::id()), "{own:?}");
+        let core = *Cores::all().unwrap().0.first().unwrap();
+        move_to(core, child.id()).unwrap();
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+        assert_eq!(field(&status, "Cpus_allowed_list"), Some(core.to_string().as_str()));
+        assert!(family_cpu_seconds(child.id()).unwrap() >= 0.0);
+        let gone = child.id();
+        child.stop().unwrap();
+        assert!(family_cpu_seconds(gone).is_err());
     }
 
     #[test]

@@ -219,20 +219,34 @@ impl Kept {
 
 /// One request on a connection of its own, blocking.
 pub(crate) fn ask_once(address: SocketAddr, request: &[u8], patience: Duration) -> Result<Kept> {
-    let mut stream = TcpStream::connect_timeout(&address, patience).context("connecting")?;
-    stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(patience))?;
-    stream.write_all(request).context("sending the request")?;
-    let mut bytes = Vec::new();
-    let mut block = [0; 16 * 1024];
-    loop {
-        let count = stream.read(&mut block).context("reading the answer")?;
-        bytes.extend_from_slice(block.get(..count).unwrap_or_default());
-        match parse(&bytes, count == 0) {
-            Ok(Some(answer)) => return Ok(keep(&answer)),
-            Ok(None) if count == 0 => bail!("the connection was closed before the answer was complete"),
-            Ok(None) => {}
-            Err(Malformed(reason)) => bail!("the answer is no HTTP: {reason}"),
+    Line::open(address, patience)?.ask(request)
+}
+
+/// A connection, blocking: one request after the other.
+pub(crate) struct Line(TcpStream);
+
+impl Line {
+    /// Nothing on it may take longer than `patience`.
+    pub(crate) fn open(address: SocketAddr, patience: Duration) -> Result<Self> {
+        let stream = TcpStream::connect_timeout(&address, patience).context("connecting")?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(patience))?;
+        Ok(Self(stream))
+    }
+
+    pub(crate) fn ask(&mut self, request: &[u8]) -> Result<Kept> {
+        self.0.write_all(request).context("sending the request")?;
+        let mut bytes = Vec::new();
+        let mut block = [0; 16 * 1024];
+        loop {
+            let count = self.0.read(&mut block).context("reading the answer")?;
+            bytes.extend_from_slice(block.get(..count).unwrap_or_default());
+            match parse(&bytes, count == 0) {
+                Ok(Some(answer)) => return Ok(keep(&answer)),
+                Ok(None) if count == 0 => bail!("the connection was closed before the answer was complete"),
+                Ok(None) => {}
+                Err(Malformed(reason)) => bail!("the answer is no HTTP: {reason}"),
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use crate::foreign;
 use crate::run::{cargo, root, run, target_dir};
 
 /// Builds both, then becomes the load generator. Another server (`--url`) needs no Gateward.
@@ -18,6 +19,9 @@ pub(crate) fn run_scenario(name: &str, arguments: &[String]) -> Result<()> {
         build.args(["--package", "gateward"]);
     }
     run(&mut build)?;
+    if name == "cluster" {
+        foreign::ensure_engines()?;
+    }
     let release = target_dir().join("release");
     let mut bench = Command::new(release.join("gateward-bench"));
     bench.current_dir(root()).arg(name);

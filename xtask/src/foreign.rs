@@ -28,7 +28,7 @@ pub(crate) fn ensure() -> Result<()> {
     for (program, question, oldest) in OLDEST {
         ensure_version(program, question, oldest)?;
     }
-    engines(&target_dir().join("engines/nats"))?;
+    ensure_engines()?;
     let foreign = target_dir().join("foreign");
     node(&foreign.join("node"))?;
     python(&foreign.join("python"))?;
@@ -38,7 +38,7 @@ pub(crate) fn ensure() -> Result<()> {
 
 /// Brings and builds what is missing for `cargo xtask chaos`.
 pub(crate) fn ensure_for_chaos() -> Result<()> {
-    engines(&target_dir().join("engines/nats"))?;
+    ensure_engines()?;
     create(&go_folder())?;
     build_go("testing/chaos/checker", &chaos_checker())
 }
@@ -50,6 +50,11 @@ pub(crate) fn chaos_checker() -> PathBuf {
 
 fn go_folder() -> PathBuf {
     target_dir().join("foreign/go")
+}
+
+/// Brings the engines that Debian does not have, or not new enough.
+pub(crate) fn ensure_engines() -> Result<()> {
+    engines(&target_dir().join("engines/nats"))
 }
 
 fn ensure_version(program: &str, question: &str, oldest: (u32, u32)) -> Result<()> {

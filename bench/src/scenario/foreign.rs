@@ -72,10 +72,11 @@ fn work(options: &Options, place: &Place) -> Result<Work> {
         cookies => cookies.iter().map(|cookie| with_cookie(Some(cookie))).collect(),
     };
     Ok(Work {
-        address: place.address,
+        addresses: vec![place.address],
         requests: Requests::in_turn(requests),
         expected: Rc::new(Expected { status: options.expect, ..Expected::default() }),
-        process: options.pid,
+        servers: options.pid.into_iter().collect(),
+        engines: Vec::new(),
     })
 }
 

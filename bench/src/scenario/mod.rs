@@ -1,5 +1,6 @@
 //! The scenarios, and what they share: the limits beside them, rounds in turn, the end of a run.
 
+pub(crate) mod cluster;
 pub(crate) mod foreign;
 pub(crate) mod generator;
 pub(crate) mod revocation;
@@ -134,10 +135,11 @@ impl Limit {
         let expected =
             Expected { status: 200, body_contains: Some("hello".to_owned()), ..Expected::default() };
         Work {
-            address: self.address,
+            addresses: vec![self.address],
             requests: Requests::in_turn(vec![request]),
             expected: Rc::new(expected),
-            process: Some(self.process()),
+            servers: vec![self.process()],
+            engines: Vec::new(),
         }
     }
 

@@ -128,10 +128,11 @@ fn work(
     let authority = served.address.to_string();
     let requests = headers.map(|headers| wire::request("GET", path, &authority, &headers, "")).collect();
     Work {
-        address: served.address,
+        addresses: vec![served.address],
         requests: Requests::in_turn(requests),
         expected: Rc::new(expected),
-        process: Some(served.running.id()),
+        servers: vec![served.running.id()],
+        engines: Vec::new(),
     }
 }
 

@@ -36,7 +36,7 @@ pub(crate) fn run(run: &Run) -> Result<()> {
     }
     let requests = names.iter().map(|name| sign_in_request(served.address, name)).collect();
     let work = Work {
-        address: served.address,
+        addresses: vec![served.address],
         requests: Requests::in_turn(requests),
         expected: Rc::new(Expected {
             status: 200,
@@ -44,7 +44,8 @@ pub(crate) fn run(run: &Run) -> Result<()> {
             body_contains: Some(format!("\"{USER}-")),
             ..Expected::default()
         }),
-        process: Some(served.running.id()),
+        servers: vec![served.running.id()],
+        engines: Vec::new(),
     };
 
     let window = run.window(CONNECTIONS);

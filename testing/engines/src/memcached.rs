@@ -1,9 +1,11 @@
 //! Memcached.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -44,6 +46,19 @@ impl Memcached {
         format!("memcached://{}", self.address)
     }
 
+    /// What it says of itself: lines of `STAT name value`.
+    pub fn stats(&self) -> String {
+        let stream = TcpStream::connect_timeout(&self.address, Duration::from_secs(1)).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        (&stream).write_all(b"stats\r\n").unwrap();
+        let mut said = String::new();
+        let mut reader = BufReader::new(stream);
+        while !said.ends_with("END\r\n") {
+            assert!(reader.read_line(&mut said).unwrap() > 0, "it ended its statistics early: {said}");
+        }
+        said
+    }
+
     /// Ends it as `kill -9` does. All that it held is gone.
     pub fn kill(&mut self) {
         self.process.kill();
@@ -62,6 +77,11 @@ impl Memcached {
     /// Lets it go on.
     pub fn resume(&self) {
         self.process.resume();
+    }
+
+    /// Its process id, while it runs.
+    pub fn id(&self) -> Option<u32> {
+        self.process.id()
     }
 }
 

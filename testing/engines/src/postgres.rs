@@ -221,6 +221,11 @@ impl Postgres {
         self.signal("CONT");
     }
 
+    /// Its process id, while it runs; the processes that do its work are its children.
+    pub fn id(&self) -> Option<u32> {
+        self.process.id()
+    }
+
     fn signal(&self, name: &str) {
         let processes = self.processes();
         if !processes.is_empty() {

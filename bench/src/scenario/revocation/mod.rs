@@ -236,10 +236,11 @@ impl Scene {
         headers.push(header("Content-Type", "application/json"));
         let request = |session: &&str| wire::request("DELETE", &path(session), &authority, &headers, "");
         let work = Work {
-            address: self.served.address,
+            addresses: vec![self.served.address],
             requests: Requests::in_turn(all.iter().map(request).collect()),
             expected: Rc::new(Expected { status: 204, ..Expected::default() }),
-            process: Some(self.served.running.id()),
+            servers: vec![self.served.running.id()],
+            engines: Vec::new(),
         };
         eprintln!("revoking {} at once", all.len());
         let (pushed, started) = (self.channel.received(), micros());

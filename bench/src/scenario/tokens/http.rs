@@ -118,6 +118,6 @@ pub(super) fn refuses_others(served: &Served) -> Result<()> {
 }
 
 fn work(served: &Served, requests: Requests, expected: Expected) -> Work {
-    let process = Some(served.running.id());
-    Work { address: served.address, requests, expected: Rc::new(expected), process }
+    let (addresses, servers) = (vec![served.address], vec![served.running.id()]);
+    Work { addresses, requests, expected: Rc::new(expected), servers, engines: Vec::new() }
 }
