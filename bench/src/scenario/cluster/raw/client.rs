@@ -44,10 +44,12 @@ impl Speech {
     }
 
     /// What is sent before anything else, once the server has greeted.
-    fn hello(self) -> Option<&'static str> {
+    fn hello(self, connection: usize) -> Option<String> {
         match self {
             Speech::Memcached => None,
-            Speech::Nats => Some("CONNECT {\"verbose\":false,\"pedantic\":false}\r\nSUB own.* 1\r\n"),
+            Speech::Nats => Some(format!(
+                "CONNECT {{\"verbose\":false,\"pedantic\":false}}\r\nSUB own.{connection} 1\r\n"
+            )),
         }
     }
 
@@ -191,7 +193,7 @@ async fn talk(shared: Rc<Shared>, address: SocketAddr, connection: usize) -> Res
     let mut stream = TcpStream::connect(address).await.context("connecting")?;
     stream.set_nodelay(true)?;
     let (mut question, mut answer) = (Vec::new(), Vec::with_capacity(8 * 1024));
-    if let Some(hello) = shared.speech.hello() {
+    if let Some(hello) = shared.speech.hello(connection) {
         // Its greeting is one line.
         while !answer.ends_with(b"\r\n") {
             if stream.read_buf(&mut answer).await? == 0 {
