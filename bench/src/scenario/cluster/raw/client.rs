@@ -23,6 +23,9 @@ pub(super) enum Speech {
     Nats,
 }
 
+/// NATS asks like this from time to time whether anybody is there.
+const PING: &[u8] = b"PING\r\n";
+
 /// What the bytes that have arrived come to.
 #[derive(Debug, PartialEq, Eq)]
 enum Heard {
@@ -30,8 +33,10 @@ enum Heard {
     Part,
     /// The answer, and nothing behind it.
     Whole,
-    /// Something that wants an answer itself, so many bytes long.
+    /// Something that wants an answer itself, so many bytes long, before the answer.
     Ping(usize),
+    /// The same behind the answer.
+    WholeAndPing,
 }
 
 impl Speech {
@@ -92,10 +97,13 @@ impl Speech {
             (Speech::Nats, Asked::Read) => contains(text, b"\"message\":"),
             (Speech::Nats, Asked::Write) => contains(text, b"\"seq\":") && !contains(text, b"\"error\":"),
         };
-        if !right || body.len() > length + 2 {
-            bail!("it said {line:?} and {:?}", String::from_utf8_lossy(body));
+        let behind = body.get(length + 2..).unwrap_or_default();
+        match behind {
+            [] if right => Ok(Heard::Whole),
+            PING if right && self == Speech::Nats => Ok(Heard::WholeAndPing),
+            part if right && self == Speech::Nats && PING.starts_with(part) => Ok(Heard::Part),
+            _ => bail!("it said {line:?} and {:?}", String::from_utf8_lossy(body)),
         }
-        Ok(Heard::Whole)
     }
 }
 
@@ -212,16 +220,17 @@ async fn talk(shared: Rc<Shared>, address: SocketAddr, connection: usize) -> Res
             if stream.read_buf(&mut answer).await? == 0 {
                 bail!("the engine has closed the connection");
             }
-            match shared.speech.hear(shared.asked, &answer)? {
-                Heard::Whole => break,
-                Heard::Ping(length) => {
-                    answer.drain(..length);
-                    stream.write_all(b"PONG\r\n").await?;
-                    if shared.speech.hear(shared.asked, &answer)? == Heard::Whole {
-                        break;
-                    }
-                }
-                Heard::Part => {}
+            let mut heard = shared.speech.hear(shared.asked, &answer)?;
+            while let Heard::Ping(length) = heard {
+                answer.drain(..length);
+                stream.write_all(b"PONG\r\n").await?;
+                heard = shared.speech.hear(shared.asked, &answer)?;
+            }
+            if heard == Heard::WholeAndPing {
+                stream.write_all(b"PONG\r\n").await?;
+            }
+            if heard != Heard::Part {
+                break;
             }
         }
         let mut tally = shared.tally.borrow_mut();
@@ -249,6 +258,12 @@ mod tests {
         let nats = |asked, text: &str| Speech::Nats.hear(asked, text.as_bytes());
         assert_eq!(nats(Asked::Write, "MSG own.1 1 9\r\n{\"seq\":1}\r\n").unwrap(), Heard::Whole);
         assert_eq!(nats(Asked::Write, "PING\r\n").unwrap(), Heard::Ping(6));
+        assert_eq!(
+            nats(Asked::Write, "MSG own.1 1 9\r\n{\"seq\":1}\r\nPING\r\n").unwrap(),
+            Heard::WholeAndPing
+        );
+        assert_eq!(nats(Asked::Write, "MSG own.1 1 9\r\n{\"seq\":1}\r\nPI").unwrap(), Heard::Part);
+        assert!(nats(Asked::Write, "MSG own.1 1 9\r\n{\"seq\":1}\r\nMSG").is_err());
         assert!(nats(Asked::Write, "MSG own.1 1 12\r\n{\"error\":{}}\r\n").is_err());
         assert!(nats(Asked::Read, "MSG own.1 1 9\r\n{\"seq\":1}\r\n").is_err());
         assert!(nats(Asked::Read, "-ERR 'no'\r\n").is_err());
