@@ -356,7 +356,8 @@ fn remember(run: &Run, one: &Installation, idle: u64) -> Result<Near> {
     let counted = figure(&node, "gateward_cache_bytes", "sessions")? / entries;
     let now = process::settled_memory(node.running.id())?.now;
     node.running.stop()?;
-    Ok(Near { counted, resident: now.saturating_sub(idle) as f64 * 1_024.0 / entries })
+    // A replica had held, when it was idle, whoever had signed in before.
+    Ok(Near { counted, resident: now.saturating_sub(idle) as f64 * 1_024.0 / one.cookies.len() as f64 })
 }
 
 /// Sign-ins for one window, by the program itself without HTTP, on the server's core.
