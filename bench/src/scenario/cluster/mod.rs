@@ -190,7 +190,8 @@ impl Scene<'_> {
 
     /// The first use of each session after a share of its idle time: one compare-and-set a request.
     fn touches(&mut self) -> Result<()> {
-        let idle = if self.run.quick { "10m" } else { "2h" };
+        // A hundredth of it is over since the last store was filled, and the whole is not since the first one was.
+        let idle = if self.run.quick { "10m" } else { "30m" };
         let settings = [ROOMY, ("GATEWARD_SESSIONS__IDLE", idle), ("GATEWARD_SESSIONS__RENEW_PERCENT", "1")];
         // Each round takes sessions that none before it has used.
         let share = self.sessions / self.run.rounds.max(1) as usize;
