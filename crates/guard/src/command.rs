@@ -22,9 +22,9 @@ use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use gateward_kernel::jose::BadClaims;
+use gateward_kernel::once::{Purpose, UsedOnce};
 use gateward_kernel::ports::Kv;
 use gateward_kernel::record::Book;
-use gateward_kernel::token::UsedCommand;
 use http::request::Parts;
 use serde_json::Value;
 
@@ -40,7 +40,7 @@ const LONGEST: Duration = Duration::from_secs(3600);
 #[derive(Clone, Debug)]
 pub struct Commands {
     verifier: Verifier,
-    used: Book<UsedCommand>,
+    used: Book<UsedOnce>,
 }
 
 impl Commands {
@@ -67,7 +67,7 @@ impl Commands {
             return Err(BadClaims::FarFuture("exp").into());
         }
         let until = claims.expires() + self.verifier.skew() + Duration::from_secs(1);
-        let mark = UsedCommand::new(claims.issuer(), id, until);
+        let mark = UsedOnce::new(Purpose::Command, claims.issuer(), id, until);
         match self.used.create(mark, now).await {
             Ok(Some(_)) => Ok(Command { claims }),
             Ok(None) => Err(Denied::Used),

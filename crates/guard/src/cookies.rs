@@ -113,6 +113,13 @@ impl CookieSpec {
         self.checked()
     }
 
+    /// The same for scripts to read: for what is no secret.
+    #[must_use]
+    pub const fn readable(mut self) -> Self {
+        self.http_only = false;
+        self
+    }
+
     /// The same, kept apart by top-level site (CHIPS).
     pub fn partitioned(mut self, partitioned: bool) -> Result<Self, CookieProblem> {
         self.partitioned = partitioned;

@@ -43,6 +43,8 @@ pub mod cookies;
 pub mod csrf;
 pub mod forwarded;
 mod layer;
+#[cfg(feature = "remote")]
+pub mod outward;
 mod people;
 mod sealed;
 mod sessions;

@@ -51,6 +51,22 @@ pub enum Fact {
     TokensIssued,
     /// A refresh token was used again: two hold what one should hold, and what hung on it was ended.
     RefreshTokenReused,
+    /// A code was used again: two hold what one should hold, and what came of it was ended.
+    CodeReused,
+    /// A client gave tokens back.
+    TokensRevoked,
+    /// A person agreed that a client gets something.
+    ConsentGiven,
+    /// A person took back what they had agreed to.
+    ConsentWithdrawn,
+    /// A client could not be told that a session has ended.
+    LogoutNotTold,
+    /// A client was added.
+    ClientAdded,
+    /// A client was changed.
+    ClientChanged,
+    /// A client was taken away.
+    ClientRemoved,
     /// A one-time command was issued.
     CommandIssued,
 }

@@ -8,7 +8,10 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use crate::claims::ClaimsRequest;
+use crate::confirmation::Confirmation;
 use crate::handle::{self, HandleKey};
 use crate::id::{GrantId, PersonId, SessionId};
 use crate::record::{Decision, Record};
@@ -46,7 +49,7 @@ pub enum Ending {
 }
 
 /// One grant: one versioned record.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Grant {
     /// Its public name.
     pub id: GrantId,
@@ -79,11 +82,38 @@ pub struct Grant {
     pub rotated: Moment,
     /// Whether and why it was ended, and when.
     pub ended: Option<(Moment, Ending)>,
+    /// What clients of others have besides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extent: Option<Box<Extent>>,
     /// For how long an unused one lives, in microseconds.
     idle: i64,
     /// What makes its refresh tokens its own, beside the root key.
     seed: [u8; 16],
 }
+
+/// What a grant to an OAuth client holds besides.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Extent {
+    /// The `claims` that were asked for and agreed to (OpenID Connect Core §5.5).
+    #[serde(skip_serializing_if = "ClaimsRequest::is_empty")]
+    pub claims: ClaimsRequest,
+    /// How the person signed in, as `acr` names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acr: Option<Box<str>>,
+    /// The rich authorization details (RFC 9396).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub details: Option<Value>,
+    /// What its refresh tokens are bound to, for clients that cannot prove themselves otherwise (RFC 9449 §5).
+    #[serde(skip_serializing_if = "Confirmation::is_none")]
+    pub confirmation: Confirmation,
+    /// Whether its refresh token stays the same (FAPI 2.0 Security Profile §5.3.2.1).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub stays: bool,
+}
+
+/// A grant that stays the same writes down its use so often at most.
+const USE_STEP: Duration = Duration::from_secs(60);
 
 /// What a new grant begins with.
 #[derive(Clone, Debug)]
@@ -102,6 +132,8 @@ pub struct Given {
     pub audience: Audience,
     /// What it allows.
     pub scope: Scope,
+    /// What clients of others have besides.
+    pub extent: Option<Box<Extent>>,
 }
 
 /// How a refresh came out.
@@ -148,6 +180,7 @@ impl Grant {
             generation: 0,
             rotated: now,
             ended: None,
+            extent: given.extent,
             idle: i64::try_from(policy.idle.as_micros()).unwrap_or(i64::MAX),
             seed,
         }
@@ -185,6 +218,12 @@ impl Grant {
         }
         if now >= self.expires() {
             return Decision::Leave(Refreshed::Expired);
+        }
+        if self.extent.as_ref().is_some_and(|extent| extent.stays) && generation == self.generation {
+            return match now.since(self.rotated) >= USE_STEP {
+                true => Decision::Write(Grant { rotated: now, ..self.clone() }, Refreshed::Repeated),
+                false => Decision::Leave(Refreshed::Repeated),
+            };
         }
         let is_predecessor = generation.checked_add(1) == Some(self.generation);
         if generation == self.generation {

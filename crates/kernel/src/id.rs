@@ -120,6 +120,20 @@ identifier! {
     ListId
 }
 
+identifier! {
+    /// An authorization code.
+    CodeId
+}
+identifier! {
+    /// A device that asks to be let in.
+    DeviceId
+}
+
+identifier! {
+    /// A pushed authorization request.
+    PushedId
+}
+
 impl Openable for SessionId {
     const PREFIX: [u8; 5] = *b"gws1_";
     const PURPOSE: &'static str = "session handle";
@@ -128,6 +142,21 @@ impl Openable for SessionId {
 impl Openable for AccessTokenId {
     const PREFIX: [u8; 5] = *b"gwa1_";
     const PURPOSE: &'static str = "access token handle";
+}
+
+impl Openable for CodeId {
+    const PREFIX: [u8; 5] = *b"gwz1_";
+    const PURPOSE: &'static str = "authorization code handle";
+}
+
+impl Openable for PushedId {
+    const PREFIX: [u8; 5] = *b"gwu1_";
+    const PURPOSE: &'static str = "pushed request handle";
+}
+
+impl Openable for DeviceId {
+    const PREFIX: [u8; 5] = *b"gwd1_";
+    const PURPOSE: &'static str = "device code handle";
 }
 
 impl Openable for GrantId {

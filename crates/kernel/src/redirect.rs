@@ -4,6 +4,8 @@ use url::{Host, Url};
 
 /// The longest return address in bytes.
 pub const MAX_RETURN_TO: usize = 2048;
+/// The same of our own: a request of a client travels in it, sealed.
+const MAX_OWN: usize = 8192;
 
 /// An address that may be returned to, as it goes into `Location`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -20,7 +22,8 @@ impl ReturnTo {
     /// form, so that the browser cannot read it differently.
     pub fn read(text: &str, base: &Url, is_app: impl Fn(&str) -> bool) -> Option<Self> {
         let odd = |c: char| c.is_control() || c == '\\' || c.is_whitespace();
-        if text.is_empty() || text.len() > MAX_RETURN_TO || text.chars().any(odd) {
+        let longest = if text.starts_with('/') { MAX_OWN } else { MAX_RETURN_TO };
+        if text.is_empty() || text.len() > longest || text.chars().any(odd) {
             return None;
         }
         if text.starts_with('/') {
@@ -133,8 +136,10 @@ mod tests {
         ] {
             assert_eq!(read(text), None, "{text}");
         }
-        assert!(read(&format!("/{}", "a".repeat(MAX_RETURN_TO - 1))).is_some());
-        assert!(read(&format!("/{}", "a".repeat(MAX_RETURN_TO))).is_none());
+        for (start, longest) in [("/", MAX_OWN), ("https://wiki.example.com/", MAX_RETURN_TO)] {
+            let text = |length: usize| format!("{start}{}", "a".repeat(length - start.len()));
+            assert!(read(&text(longest)).is_some() && read(&text(longest + 1)).is_none(), "{start}");
+        }
         assert_eq!(read("/.//evil.example").as_deref(), Some("/evil.example"));
         assert_eq!(read("/..//evil.example").as_deref(), Some("/evil.example"));
     }

@@ -1,7 +1,7 @@
 //! Where everything is wired together: the one value that every handler gets.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use gateward_guard::cookies::{CookieProblem, CookieSpec, SameSite};
@@ -21,13 +21,17 @@ use ipnet::IpNet;
 use tokio::sync::watch;
 use url::Url;
 
+use crate::certificate::Authorities;
 use crate::config::{self, CookiePrefix, EngineKind, SessionStore, Settings};
 use crate::face::failure::Failure;
 use crate::face::page::Pages;
 use crate::forward::Gatehouse;
 use crate::login::setup::SetupLink;
 use crate::login::throttle::Throttle;
-use crate::oauth::Published;
+use crate::oauth::logout::Endings;
+use crate::oauth::{OAuth, Published};
+use crate::outbound::Outbound;
+use crate::outbound::keys::ClientKeys;
 use crate::password::Passwords;
 use crate::people::DirectoryPeople;
 use crate::stores::Stores;
@@ -58,8 +62,14 @@ pub struct App {
     pub sessions: Sessions<DirectoryPeople>,
     /// The tokens of apps and services.
     pub tokens: Tokens,
+    /// The clients of others, and what people have given to them.
+    pub oauth: OAuth,
     /// What of them is published.
     pub published: Published,
+    /// The way to other servers that clients name.
+    pub outbound: Arc<Outbound>,
+    /// The keys that clients publish there.
+    pub client_keys: ClientKeys,
     /// Whether the program is stopping: what would go on for ever ends.
     pub stopping: watch::Sender<bool>,
     /// The passwords.
@@ -78,6 +88,8 @@ pub struct App {
     pub gatehouse: Gatehouse,
     /// Proxies that are believed.
     pub trusted: Vec<IpNet>,
+    /// Who vouches for certificates of clients. Opened where the program serves.
+    pub authorities: OnceLock<Arc<Authorities>>,
     /// What pages may load and where their forms may lead.
     pub content_security_policy: HeaderValue,
     /// The stores.
@@ -112,6 +124,8 @@ pub struct Parts {
     pub passwords: Passwords,
     /// The keys that sign tokens.
     pub ring: Arc<KeyRing>,
+    /// The way to other servers.
+    pub outbound: Arc<Outbound>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// The randomness.
@@ -121,11 +135,13 @@ pub struct Parts {
 impl App {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> anyhow::Result<Arc<App>> {
-        let Parts { settings, base, root, stores, passwords, ring, clock, entropy } = parts;
+        let Parts { settings, base, root, stores, passwords, ring, outbound, clock, entropy } = parts;
         let cache = settings.sessions.cache.as_usize();
         let issuer = base.as_str().trim_end_matches('/');
         // A quarter of the cache is for people, and a quarter for tokens: there are fewer of them than sessions.
         let tokens = Tokens::new(&settings, issuer, ring, &stores, cache / 4, &root, &entropy)?;
+        let oauth =
+            OAuth::new(&settings, &stores, &tokens, cache / 16, &root, &outbound, &entropy, clock.now())?;
         let people = DirectoryPeople::new(stores.directory(), cache / 4);
         let memory = match &settings.sessions.store {
             SessionStore::Engine(address) if address.kind() == EngineKind::Nats => {
@@ -135,8 +151,10 @@ impl App {
             _ => Memory::Cache(cache / 2),
         };
         let kept = stores.sessions.clone();
-        let sessions = Sessions::new(kept, memory, people, policy(&settings), &root, entropy.clone())
-            .with_dependents(tokens.grants.clone());
+        let sessions =
+            Sessions::new(kept, memory, people, policy(&settings), &root, entropy.clone()).with_dependents(
+                Arc::new(Endings { grants: tokens.grants.clone(), outbox: oauth.outbox.clone() }),
+            );
         let throttle = &settings.throttle;
         let rate = |burst, every: config::Span| Rate { burst, every: every.duration() };
         let throttle = Throttle::new(
@@ -155,11 +173,15 @@ impl App {
             cookies: Cookies::new(&settings, base.scheme() == "https")?,
             content_security_policy: content_security_policy(&settings, &base)?,
             trusted: settings.trusted_proxies.iter().map(|cidr| cidr.network()).collect(),
+            authorities: OnceLock::new(),
             gatehouse: Gatehouse::new(&settings.app, &base),
             form_tokens: FormTokens::new(&root),
             setup: Book::new(stores.records.clone()),
             tokens,
+            oauth,
             published: Published::default(),
+            client_keys: ClientKeys::new(outbound.clone()),
+            outbound,
             stopping: watch::Sender::new(false),
             pages: Pages::new()?,
             metrics: Metrics::new(),
@@ -220,6 +242,8 @@ pub struct Cookies {
     pub form: CookieSpec,
     /// By which a device is known.
     pub device: CookieSpec,
+    /// By which the frame of session management knows in which session the browser is.
+    pub state: CookieSpec,
     ends_with_browser: bool,
 }
 
@@ -254,6 +278,12 @@ impl Cookies {
             session: session.same_site(same_site)?.partitioned(cookie.partitioned)?,
             form: own("gateward-form")?.same_site(same_site)?,
             device: own("gateward-device")?,
+            // Read in a frame on pages of other sites, where browsers allow that at all.
+            state: own("gateward-state")?.readable().same_site(if is_https {
+                SameSite::None
+            } else {
+                SameSite::Lax
+            })?,
             ends_with_browser: cookie.browser_session,
         })
     }

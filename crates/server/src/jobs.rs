@@ -87,6 +87,11 @@ pub async fn follow_status(app: Arc<App>) {
     }
 }
 
+/// Tells clients that sessions have ended.
+pub async fn tell_logouts(app: Arc<App>) {
+    crate::oauth::logout::back_channel::run(app).await;
+}
+
 /// Tells the other nodes that this one lives, and learns which of them do.
 pub async fn give_signs_of_life(app: Arc<App>) {
     let signs: Book<NodeSign> = Book::new(app.stores.records.clone());

@@ -7,6 +7,7 @@
 pub mod account;
 pub mod admin;
 pub mod app;
+pub mod certificate;
 pub mod cli;
 pub mod config;
 pub mod face;
@@ -15,6 +16,7 @@ pub mod jobs;
 pub mod keyfile;
 pub mod login;
 pub mod oauth;
+pub mod outbound;
 pub mod password;
 pub mod people;
 pub mod routes;

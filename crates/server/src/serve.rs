@@ -22,6 +22,7 @@ use tower::ServiceExt;
 pub use listen::{Listening, listen};
 
 use crate::app::App;
+use crate::face::dispatch::Route;
 use crate::face::payload::Payload;
 use crate::face::{answer, assets, dispatch};
 use crate::forward;
@@ -44,7 +45,12 @@ impl std::fmt::Debug for Front {
 impl Front {
     /// The routes of this program.
     pub fn new(app: &Arc<App>) -> Self {
-        Front { app: app.clone(), router: dispatch::router(app, ROUTES.iter().copied()) }
+        Front::with_routes(app, ROUTES.iter().copied())
+    }
+
+    /// These routes instead: for tests of what reaches a handler.
+    pub fn with_routes(app: &Arc<App>, routes: impl Iterator<Item = Route>) -> Self {
+        Front { app: app.clone(), router: dispatch::router(app, routes) }
     }
 
     /// Answers a request at once when nothing has to be waited for: the common case of a proxy's question.
@@ -68,7 +74,13 @@ impl Front {
         }
         let answered = match self.probe(&request).await {
             Some(response) => response,
-            None => self.routed(request.map(|()| Body::new(body)), peer).await,
+            None => match oauth::serve(&self.app, request.map(|()| body), peer).await {
+                Ok(response) => {
+                    self.app.metrics.answered(response.status());
+                    response
+                }
+                Err(request) => self.routed(request.map(Body::new), peer).await,
+            },
         };
         answered.map(Payload::from)
     }

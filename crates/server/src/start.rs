@@ -14,6 +14,7 @@ use url::Url;
 use crate::app::{App, Parts};
 use crate::config::{Pepper, Settings};
 use crate::keyfile;
+use crate::outbound::Outbound;
 use crate::password::Passwords;
 use crate::password::pepper::{PepperFault, Peppers};
 use crate::stores::Stores;
@@ -43,6 +44,7 @@ pub async fn open_with(
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 ) -> anyhow::Result<Arc<App>> {
+    let outbound = Arc::new(Outbound::open(&settings.outbound)?);
     data_directory(&settings.data, missing)?;
     let stores = Stores::open(&settings, missing).await?;
     let directory = stores.directory();
@@ -56,7 +58,7 @@ pub async fn open_with(
     let passwords = Passwords::start(&settings.passwords, peppers, &refused, entropy.clone())?;
     // Without keys as yet: whoever serves or works with keys starts it.
     let ring = KeyRing::new(directory, root.clone(), RingSettings::of(&settings), entropy.clone());
-    let app = App::new(Parts { settings, base, root, stores, passwords, ring, clock, entropy })?;
+    let app = App::new(Parts { settings, base, root, stores, passwords, ring, outbound, clock, entropy })?;
     app.tokens.status.reload(app.clock.now()).await?;
     Ok(app)
 }

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use data_encoding::BASE64URL_NOPAD;
 use gateward_guard::{SystemClock, SystemEntropy};
+use gateward_kernel::confirmation::Confirmation;
 use gateward_kernel::id::{PersonId, SessionId};
 use gateward_kernel::jose::Signer;
 use gateward_kernel::secret::Entropy;
@@ -73,7 +74,11 @@ impl Mint {
             acr: None,
             amr: &["pwd"],
             sid: Some(&sid),
+            grant: None,
             groups: Some(&self.groups),
+            cnf: Confirmation::NONE,
+            authorization_details: None,
+            act: None,
             status: Some(StatusClaim {
                 status_list: StatusListClaim { idx: self.list.number(number), uri: &self.list.uri },
             }),

@@ -46,10 +46,12 @@ impl<P: People> Sessions<P> {
     /// Ends everything of a person that began at `now` or before, listed or not, and what was listed before, also when it was begun by
     /// a clock that is ahead of ours. Says how many listed ones it met.
     pub async fn end_all(&self, person: PersonId, now: Moment) -> Result<usize, Fault> {
+        let announced = self.announce_end(person, None, now).await;
         let open = self.listed(person, now).await;
-        // Also when the list cannot be read.
+        // Also when the list cannot be read, and nobody can be told.
         self.people.end_everything(person, now).await?;
-        self.tidy(person, None, &open?, now).await
+        let ended = self.tidy(person, None, &open?, now).await?;
+        announced.map(|()| ended)
     }
 
     /// The ids in a person's list, living or not: to be read before everything is ended, for [`tidy`](Self::tidy).
@@ -57,6 +59,26 @@ impl<P: People> Sessions<P> {
         let roster = self.rosters.load(person, now).await?;
         Ok(roster
             .map_or_else(Vec::new, |roster| roster.record.entries.iter().map(|entry| entry.id).collect()))
+    }
+
+    /// Writes down who is to hear of the end of a person's listed sessions, but the one to keep: before anything is decided that
+    /// ends them, so that an accident after it forgets nobody. A failure of this holds up no end: it is told afterwards.
+    pub async fn announce_end(
+        &self,
+        person: PersonId,
+        keep: Option<SessionId>,
+        now: Moment,
+    ) -> Result<(), Fault> {
+        let Some(dependents) = &self.dependents else { return Ok(()) };
+        let Some(roster) = self.rosters.load(person, now).await? else { return Ok(()) };
+        for entry in roster.record.entries.iter().filter(|entry| Some(entry.id) != keep) {
+            if let Some(session) = self.book.load(entry.id, now).await?
+                && session.record.parties.is_some()
+            {
+                dependents.announce(&session.record, now).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Ends everything of the session's person but this session, which goes on under a new secret. `None` when the
@@ -67,9 +89,11 @@ impl<P: People> Sessions<P> {
         if !self.outlive(keep.id, now).await? {
             return Ok(None);
         }
+        let announced = self.announce_end(person, Some(keep.id), now).await;
         let open = self.listed(person, now).await;
         self.people.end_everything(person, now).await?;
         let ended = self.tidy(person, Some(keep.id), &open?, now).await?;
+        announced?;
         Ok(self.renew(keep.id, now).await?.map(|kept| (kept, ended)))
     }
 
@@ -125,15 +149,16 @@ impl<P: People> Sessions<P> {
     ) -> Result<Option<Loaded<Session>>, Fault> {
         let Some(dependents) = &self.dependents else { return self.book.remove(id).await };
         let seen = self.book.load(id, now).await?;
-        if let Some(session) = seen.as_ref().filter(|session| !session.record.grants.is_empty()) {
+        if let Some(session) = seen.as_ref().filter(|session| session.record.has_dependents()) {
             dependents.end_with(&session.record, now).await?;
         }
         let taken = self.book.remove(id).await?;
-        if let Some(session) = &taken
-            && !session.record.grants.is_empty()
-            && seen.is_none_or(|seen| seen.record.grants != session.record.grants)
-        {
-            dependents.end_with(&session.record, now).await?;
+        if let Some(session) = taken.as_ref().filter(|session| session.record.has_dependents()) {
+            let hangs = |session: &Session| (session.grants.clone(), session.parties.clone());
+            if seen.is_none_or(|seen| hangs(&seen.record) != hangs(&session.record)) {
+                dependents.end_with(&session.record, now).await?;
+            }
+            dependents.gone(&session.record);
         }
         Ok(taken)
     }

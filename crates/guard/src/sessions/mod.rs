@@ -53,6 +53,13 @@ pub trait Dependents: Send + Sync + 'static {
     fn end_with<'a>(&'a self, session: &'a Session, now: Moment) -> Answer<'a, ()>;
     /// Ends what hangs on a person and on no session, after their `valid_from` was moved to `now`.
     fn end_with_person(&self, person: PersonId, now: Moment) -> Answer<'_, ()>;
+    /// Writes down whoever is to hear of the end of this session, which is about to be decided elsewhere: a failure between the
+    /// decision and [`end_with`](Self::end_with) forgets nobody. To be repeated without harm, also when the session lives on.
+    fn announce<'a>(&'a self, _session: &'a Session, _now: Moment) -> Answer<'a, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+    /// The session is gone: only a hint that now is the time to tell of it.
+    fn gone(&self, _session: &Session) {}
 }
 
 /// Sessions over a store, for the people of `P`.
@@ -321,9 +328,30 @@ impl<P: People> Sessions<P> {
         grant: GrantId,
         now: Moment,
     ) -> Result<Option<Arc<Loaded<Session>>>, Fault> {
-        let decide = |session: &Session| match session.with_grant(grant) {
-            Some(next) if session.check(now, &self.policy) == Standing::Alive => Decision::Write(next, true),
-            _ => Decision::Leave(false),
+        self.join(id, Some(grant), None, now).await
+    }
+
+    /// Hangs a grant on a living session, and makes a client one of its parties. `None` when the session is gone or has as many
+    /// grants as it can.
+    pub async fn join(
+        &self,
+        id: SessionId,
+        grant: Option<GrantId>,
+        client: Option<&str>,
+        now: Moment,
+    ) -> Result<Option<Arc<Loaded<Session>>>, Fault> {
+        let joined = |session: &Session| {
+            let next = match grant {
+                Some(grant) => session.with_grant(grant)?,
+                None => session.clone(),
+            };
+            Some(client.map_or_else(|| next.clone(), |client| next.with_party(client)))
+        };
+        let decide = |session: &Session| match joined(session) {
+            _ if session.check(now, &self.policy) != Standing::Alive => Decision::Leave(false),
+            None => Decision::Leave(false),
+            Some(next) if next == *session => Decision::Leave(true),
+            Some(next) => Decision::Write(next, true),
         };
         let attached = self.book.change(id, now, decide).await?;
         Ok(attached.filter(|(_, done)| *done).map(|(session, _)| session))

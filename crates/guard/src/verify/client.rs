@@ -12,11 +12,10 @@ use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
 use tokio::time::timeout;
 use url::{Host, Url};
+
+use crate::outward;
 
 /// How long connecting, asking and reading may take together.
 const TIME_OUT: Duration = Duration::from_secs(5);
@@ -68,27 +67,12 @@ impl std::fmt::Debug for Client {
 impl Client {
     /// A client that asks these hosts and trusts the system's roots and the certificates in `roots` (PEM).
     pub(crate) fn new(hosts: Vec<String>, roots: &[Vec<u8>]) -> Result<Self, String> {
-        let mut store = RootCertStore::empty();
-        if hosts.iter().any(|host| host.starts_with("https:")) {
-            // A system without certificates is no mistake where only own roots are meant.
-            store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        }
+        let system = hosts.iter().any(|host| host.starts_with("https:"));
+        let mut extra = Vec::new();
         for pem in roots {
-            let before = store.len();
-            for certificate in CertificateDer::pem_slice_iter(pem) {
-                let certificate = certificate.map_err(|error| format!("no PEM certificate: {error}"))?;
-                store.add(certificate).map_err(|error| format!("no certificate: {error}"))?;
-            }
-            if store.len() == before {
-                return Err("there is no certificate in the PEM text".into());
-            }
+            extra.extend(outward::certificates(pem)?);
         }
-        let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?
-            .with_root_certificates(store)
-            .with_no_client_auth();
+        let tls = outward::trusting(&extra, system)?;
         let mut connector = HttpConnector::new();
         connector.enforce_http(false);
         connector.set_nodelay(true);
@@ -206,27 +190,9 @@ pub(crate) fn host_of(url: &Url) -> Option<String> {
     url.has_host().then(|| url.origin().ascii_serialization())
 }
 
-/// How long an answer may be kept (RFC 9111 §5.2.2), within these bounds.
+/// How long an answer may be kept, within these bounds.
 pub(crate) fn lifetime(headers: &HeaderMap, least: Duration, most: Duration) -> Duration {
-    let directives = headers.get_all(http::header::CACHE_CONTROL).into_iter();
-    let texts = directives.filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(','));
-    let mut found = None;
-    for directive in texts.map(str::trim) {
-        if directive.eq_ignore_ascii_case("no-store") || directive.eq_ignore_ascii_case("no-cache") {
-            return least;
-        }
-        let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
-        if name.eq_ignore_ascii_case("max-age") {
-            found = value.trim_matches('"').parse().ok().map(Duration::from_secs);
-        }
-    }
-    found.unwrap_or(least).clamp(least, most)
-}
-
-/// How long an answer was kept on its way (RFC 9111 §5.1).
-pub(crate) fn age(headers: &HeaderMap) -> Duration {
-    let age = headers.get(http::header::AGE).and_then(|age| age.to_str().ok());
-    Duration::from_secs(age.and_then(|age| age.parse().ok()).unwrap_or(0))
+    outward::max_age(headers).unwrap_or(least).clamp(least, most)
 }
 
 fn failed(error: &hyper_util::client::legacy::Error) -> FetchError {

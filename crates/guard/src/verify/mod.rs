@@ -226,7 +226,16 @@ impl Inner {
         let (claims, place) = Claims::read(said, &self.issuer, self.resource.clone())?;
         self.check_place(place.as_ref())?;
         let subject = SubjectTag::of(claims.subject());
-        Ok(Seen { claims: Arc::new(claims), subject, place, generation, recheck, length: token.len() })
+        let client = claims.client().map(SubjectTag::of_client);
+        Ok(Seen {
+            claims: Arc::new(claims),
+            subject,
+            client,
+            place,
+            generation,
+            recheck,
+            length: token.len(),
+        })
     }
 
     async fn signed(&self, keys: &Keys, token: &str, now: Moment) -> Result<(Said, u64), Denied> {

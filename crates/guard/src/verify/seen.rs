@@ -22,6 +22,8 @@ pub(crate) struct Seen {
     pub(crate) claims: Arc<Claims>,
     /// Whom cuts about it name.
     pub(crate) subject: SubjectTag,
+    /// What cuts of everything of its client name.
+    pub(crate) client: Option<SubjectTag>,
     /// Where its revocation is published.
     pub(crate) place: Option<Place>,
     /// With which state of the issuer's keys it was verified.

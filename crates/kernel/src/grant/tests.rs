@@ -12,6 +12,7 @@ const START: Moment = Moment::from_micros(1_000_000_000_000);
 
 fn grant() -> Grant {
     let given = Given {
+        extent: None,
         person: PersonId::from_bytes([1; 16]),
         client: "app".into(),
         session: None,

@@ -4,6 +4,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use aws_lc_rs::digest;
+
 use super::jwk::EcCurve;
 
 /// The name of an algorithm that is not in the list.
@@ -113,6 +115,20 @@ impl SignatureAlgorithm {
     }
 }
 
+/// The left half of the hash that goes with a signature algorithm: `at_hash`, `c_hash` and `s_hash` (OpenID Connect Core §3.1.3.6).
+/// Ed25519 goes with SHA-512, which it uses itself.
+pub fn half_hash(algorithm: SignatureAlgorithm, text: &[u8]) -> Vec<u8> {
+    use SignatureAlgorithm::{Es256, Es384, Hs256, Hs384, Ps256, Ps384, Rs256, Rs384};
+    let hash = match algorithm {
+        Hs256 | Rs256 | Ps256 | Es256 => &digest::SHA256,
+        Hs384 | Rs384 | Ps384 | Es384 => &digest::SHA384,
+        _ => &digest::SHA512,
+    };
+    let whole = digest::digest(hash, text);
+    let (half, _) = whole.as_ref().split_at(whole.as_ref().len() / 2);
+    half.to_vec()
+}
+
 algorithms! {
     /// How the content key of a JWE reaches its reader (RFC 7518 §4.1).
     KeyManagementAlgorithm {
@@ -191,6 +207,21 @@ impl FromStr for KeyAlgorithm {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn half_a_hash_is_that_of_the_example() {
+        // OpenID Connect Core, appendix A.3 and A.4.
+        let encoded =
+            |text: &[u8]| data_encoding::BASE64URL_NOPAD.encode(&half_hash(SignatureAlgorithm::Rs256, text));
+        assert_eq!(encoded(b"jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y"), "77QmUPtjPfzWtF2AnpK9RQ");
+        assert_eq!(
+            encoded(b"Qcb0Orv1zh30vL1MPRsbm-diHiMwcLyZvn1arpZv-Jxf_11jnpEX3Tgfvk"),
+            "LDktKdoQak3Pk0cnXxCltA"
+        );
+        for (algorithm, length) in [(SignatureAlgorithm::Es384, 24), (SignatureAlgorithm::EdDsa, 32)] {
+            assert_eq!(half_hash(algorithm, b"x").len(), length);
+        }
+    }
 
     #[test]
     fn names_go_both_ways_and_are_exact() {

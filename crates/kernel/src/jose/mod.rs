@@ -13,11 +13,11 @@ pub mod jwt;
 mod keys;
 mod keyset;
 mod signer;
-mod strict;
+pub(crate) mod strict;
 
 pub use alg::{
     ContentEncryption, KeyAlgorithm, KeyManagementAlgorithm, SignatureAlgorithm, SignatureFamily,
-    UnknownAlgorithm,
+    UnknownAlgorithm, half_hash,
 };
 pub use header::Header;
 pub use jwk::{

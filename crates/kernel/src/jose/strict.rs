@@ -17,7 +17,7 @@ pub const MAX_DEPTH: u8 = 16;
 pub struct NotStrict;
 
 /// Reads one JSON object. The caller has bounded the length of `bytes`.
-pub(super) fn object(bytes: &[u8]) -> Result<Map<String, Value>, NotStrict> {
+pub(crate) fn object(bytes: &[u8]) -> Result<Map<String, Value>, NotStrict> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = Level(MAX_DEPTH).deserialize(&mut reader).map_err(|_| NotStrict)?;
     reader.end().map_err(|_| NotStrict)?;

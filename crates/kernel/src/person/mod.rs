@@ -3,11 +3,16 @@
 mod email;
 mod name;
 pub mod password;
+mod profile;
 
 use serde::{Deserialize, Serialize};
 
 pub use email::{Email, NotAnEmail};
 pub use name::{NameProblem, UserName};
+pub use profile::{
+    Detail, DetailProblem, MAX_DETAIL_TEXT, MAX_LOCALE, MAX_PHONE_DIGITS, MAX_POSTAL_CODE, MAX_STREET,
+    MAX_STREET_LINES, MAX_WEB_ADDRESS, MAX_ZONE, MIN_PHONE_DIGITS, Profile, Told,
+};
 
 use crate::id::PersonId;
 use crate::secret::Digest;
@@ -39,6 +44,9 @@ pub struct Person {
     pub display_name: Option<String>,
     /// What they belong to, sorted, each once.
     pub groups: Vec<String>,
+    /// What else they say of themselves.
+    #[serde(default, skip_serializing_if = "Profile::is_empty")]
+    pub profile: Profile,
     /// More about them, for applications.
     pub claims: serde_json::Map<String, serde_json::Value>,
     /// Kept out, without losing anything.
@@ -90,6 +98,7 @@ impl Person {
             email: None,
             display_name: None,
             groups: Vec::new(),
+            profile: Profile::default(),
             claims: serde_json::Map::new(),
             disabled: false,
             created: now,
@@ -103,6 +112,24 @@ impl Person {
     /// How to call them: the display name, else the user name.
     pub fn shown_name(&self) -> &str {
         self.display_name.as_deref().unwrap_or_else(|| self.name.as_str())
+    }
+
+    /// Gives them this address. Another one than before is not verified.
+    pub fn set_email(&mut self, email: Option<Email>) {
+        self.email = email;
+        if !self.email_verified() {
+            self.profile.verified_email = None;
+        }
+    }
+
+    /// Whether they have an address and it was verified.
+    pub fn email_verified(&self) -> bool {
+        self.email.is_some() && self.profile.verified_email == self.email
+    }
+
+    /// Says that the address is verified, or is not. Without an address nothing is.
+    pub fn verify_email(&mut self, is_verified: bool) {
+        self.profile.verified_email = self.email.clone().filter(|_| is_verified);
     }
 
     /// Whether they belong to the group.
@@ -147,7 +174,8 @@ impl Person {
             + self.email.as_ref().map_or(0, |email| email.as_str().len())
             + self.display_name.as_ref().map_or(0, String::len)
             + self.groups.iter().map(|group| group.len() + size_of::<String>()).sum::<usize>()
-            + self.password.as_ref().map_or(0, |password| password.hash.len());
+            + self.password.as_ref().map_or(0, |password| password.hash.len())
+            + self.profile.weight();
         let claims = if self.claims.is_empty() {
             0
         } else {
@@ -234,6 +262,29 @@ mod tests {
         assert!(!person.redeem_reset(&code, ends), "dead at its end");
         assert!(person.redeem_reset(&code, Moment::from_micros(99)));
         assert!(!person.redeem_reset(&code, Moment::from_micros(99)), "once");
+    }
+
+    #[test]
+    fn what_was_verified_counts_for_that_address_alone() {
+        let mut person =
+            Person::new(PersonId::from_bytes([1; 16]), "ann".parse().unwrap(), Moment::from_micros(0));
+        person.verify_email(true);
+        assert!(!person.email_verified() && person.profile.is_empty(), "there is no address");
+        let address = |text: &str| Some(Email::parse(text).unwrap());
+        person.set_email(address("ann@example.com"));
+        assert!(!person.email_verified());
+        person.verify_email(true);
+        person.set_email(address("Ann@Example.com"));
+        assert!(person.email_verified(), "it is the same address");
+        // However the address gets there: an old proof never counts for it.
+        person.email = address("eve@example.com");
+        assert!(!person.email_verified());
+        person.set_email(address("eve@example.com"));
+        person.set_email(address("ann@example.com"));
+        assert!(!person.email_verified(), "it has to be verified anew");
+        person.verify_email(true);
+        person.set_email(None);
+        assert!(!person.email_verified());
     }
 
     #[test]

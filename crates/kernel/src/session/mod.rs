@@ -1,6 +1,7 @@
 //! Sessions: who, by which proofs, since when, last used, ends when, and the application's data.
 
 mod data;
+mod parties;
 mod roster;
 
 use std::net::IpAddr;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use data::{Data, DataRefusal, MAX_DATA};
+pub use parties::{MAX_PARTIES, Parties};
 pub use roster::{Entry, Roster};
 
 use crate::handle;
@@ -161,6 +163,9 @@ pub struct Session {
     /// The grants that hang on it and end with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "exact")]
     pub grants: Vec<GrantId>,
+    /// The clients that learned of it by an ID token, and are told when it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parties: Option<Box<Parties>>,
 }
 
 /// The most grants that hang on one session.
@@ -218,6 +223,7 @@ impl Session {
             ends: now + policy.guest.absolute,
             data: Data::default(),
             grants: Vec::new(),
+            parties: None,
         }
     }
 
@@ -295,6 +301,23 @@ impl Session {
     pub fn without_grant(&self, grant: GrantId) -> Self {
         let grants = self.grants.iter().filter(|own| **own != grant).copied().collect();
         Session { grants, ..self.clone() }
+    }
+
+    /// The same session with a client that has learned of it.
+    #[must_use]
+    pub fn with_party(&self, client: &str) -> Self {
+        let parties = self.parties.as_deref().cloned().unwrap_or_default().with(client);
+        Session { parties: Some(Box::new(parties)), ..self.clone() }
+    }
+
+    /// The clients that have learned of it, by `client_id`.
+    pub fn parties(&self) -> impl Iterator<Item = &str> {
+        self.parties.iter().flat_map(|parties| parties.iter())
+    }
+
+    /// Whether anything hangs on it that has to end, or to hear of its end.
+    pub fn has_dependents(&self) -> bool {
+        !self.grants.is_empty() || self.parties.is_some()
     }
 
     /// The person who signed in.
@@ -395,7 +418,8 @@ impl Record for Session {
     fn weight(&self) -> usize {
         let proofs = self.subject.as_ref().map_or(0, |subject| subject.proofs.len() * size_of::<Proof>());
         let grants = self.grants.len() * size_of::<GrantId>();
-        size_of::<Self>() + self.origin.device.len() + proofs + grants + self.data.json().len()
+        let parties = self.parties.as_ref().map_or(0, |parties| parties.weight());
+        size_of::<Self>() + self.origin.device.len() + proofs + grants + parties + self.data.json().len()
     }
 }
 

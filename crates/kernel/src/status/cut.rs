@@ -26,6 +26,11 @@ impl SubjectTag {
         SubjectTag(tag)
     }
 
+    /// Of the client with this `client_id`: all of its tokens at once, whomever they are about.
+    pub fn of_client(client_id: &str) -> Self {
+        Self::of(&["client ", client_id].concat())
+    }
+
     /// Reads the text form.
     pub fn read(text: &str) -> Option<Self> {
         BASE64URL_NOPAD.decode(text.as_bytes()).ok()?.try_into().ok().map(SubjectTag)

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Audience, Scope};
+use crate::confirmation::Confirmation;
 
 /// What a JWT access token says. Serialised straight into the token; nothing is copied.
 #[derive(Clone, Debug, Serialize)]
@@ -37,9 +38,21 @@ pub struct AccessClaims<'a> {
     /// The session it hangs on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sid: Option<&'a str>,
+    /// The grant behind it, by its public name; for clients of others.
+    #[serde(rename = "gateward_grant", skip_serializing_if = "Option::is_none")]
+    pub grant: Option<&'a str>,
     /// What the person belongs to (RFC 9068 §2.2.3.1).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub groups: Option<&'a [String]>,
+    /// The key that its bearer has to prove (RFC 7800 §3.1).
+    #[serde(skip_serializing_if = "Confirmation::is_none")]
+    pub cnf: Confirmation,
+    /// The rich authorization details (RFC 9396 §9.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorization_details: Option<&'a Value>,
+    /// Who acts for the subject (RFC 8693 §4.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub act: Option<&'a Value>,
     /// Where its revocation is published.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<StatusClaim<'a>>,

@@ -14,6 +14,6 @@ mod simple;
 pub use access::{AccessToken, OpaqueToken};
 pub use audience::{Audience, MAX_AUDIENCES, NotAnAudience};
 pub use claims::{AccessClaims, StatusClaim, StatusListClaim};
-pub use command::{CommandClaims, UsedCommand};
+pub use command::CommandClaims;
 pub use scope::{MAX_SCOPE_TEXT, MAX_SCOPES, NotAScope, Scope};
 pub use simple::{SimpleKey, SimpleToken, SimpleTokenProblem};

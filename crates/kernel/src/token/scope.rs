@@ -50,6 +50,21 @@ impl Scope {
         Scope(self.0.iter().filter(|value| other.has(value)).cloned().collect())
     }
 
+    /// What either has.
+    #[must_use]
+    pub fn or(&self, other: &Scope) -> Scope {
+        let mut values: Vec<Box<str>> = self.0.iter().chain(&other.0).cloned().collect();
+        values.sort_unstable();
+        values.dedup();
+        Scope(values)
+    }
+
+    /// What this has and the other lacks.
+    #[must_use]
+    pub fn but_not(&self, other: &Scope) -> Scope {
+        Scope(self.0.iter().filter(|value| !other.has(value)).cloned().collect())
+    }
+
     /// The values.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|value| &**value)

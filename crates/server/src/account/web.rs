@@ -1,9 +1,10 @@
 //! The account page and its forms.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gateward_kernel::event::{EventQuery, Fact};
-use gateward_kernel::person::{Email, Person, UserName, tidy_display_name};
+use gateward_kernel::person::{Detail, DetailProblem, Email, Person, Told, UserName};
 use gateward_kernel::ports::Fault;
 use gateward_kernel::refusal::Refusal;
 use gateward_kernel::session::Transport;
@@ -14,7 +15,8 @@ use crate::face::answer::{self, Answer};
 use crate::face::failure::Failure;
 use crate::face::page::{AccountNotice, AccountPage, Field, FieldProblem, Problem};
 use crate::face::visit::Visit;
-use crate::login::setup::{name_problem, taken_problem};
+use crate::login::setup::{name_problem, read_display_name, taken_problem};
+use crate::oauth::applications;
 use crate::password::flow::{NotSet, change_own};
 use crate::password::web::limits;
 use crate::people::NotChanged;
@@ -24,6 +26,9 @@ use crate::session::web::{clear_cookie, end_others, end_own, hand_over};
 /// For so long the person is told that a key of an app was used twice.
 const TOLD_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 
+/// The most characters of a refused text that are shown again.
+const MOST_SHOWN: usize = 1024;
+
 /// `GET /account`
 pub async fn page(visit: Visit) -> Answer {
     let notice = match visit.query.text("done") {
@@ -31,6 +36,7 @@ pub async fn page(visit: Visit) -> Answer {
         "password" => Some(AccountNotice::PasswordChanged),
         "session" => Some(AccountNotice::SessionEnded),
         "others" => Some(AccountNotice::OthersEnded),
+        "application" => Some(AccountNotice::ApplicationEnded),
         _ => None,
     };
     let page = content(&visit, notice, Vec::new()).await?;
@@ -49,18 +55,24 @@ async fn content(
         .partition(|session| session.record.transport == Transport::Token);
     // What was typed and refused is shown again, so that it can be mended.
     let typed = |name: &str, stored: Option<&str>| match visit.form.get(name) {
-        Some(typed) => typed.chars().take(320).collect(),
+        Some(typed) => typed.chars().take(MOST_SHOWN).collect(),
         None => stored.unwrap_or_default().to_owned(),
     };
+    let detail = |detail: Detail| (detail, typed(detail.name(), person.profile.get(detail)));
     Ok(AccountPage {
         csrf: visit.token("account"),
         now: visit.now.micros(),
         username: typed("username", Some(person.name.as_str())),
         display_name: typed("display_name", person.display_name.as_deref()),
         email: typed("email", person.email.as_ref().map(|email| email.as_str())),
+        email_verified: person.email_verified(),
+        details: Detail::ALL.into_iter().map(detail).collect::<BTreeMap<_, _>>(),
+        phone_verified: person.profile.phone_verified(),
+        is_more_open: errors.iter().any(|error| matches!(error.field, Field::Detail(_))),
         groups: person.groups.clone(),
         sessions: sessions.iter().map(|session| row(&session.record, Some(current))).collect(),
         apps: apps.iter().map(|session| row(&session.record, Some(current))).collect(),
+        applications: applications::rows(&visit.app, person.id, visit.now).await?,
         key_reused: key_reused(visit, person).await?.map(Moment::micros),
         notice,
         errors,
@@ -81,20 +93,20 @@ async fn key_reused(visit: &Visit, person: &Person) -> Result<Option<Moment>, Fa
     Ok(newest.filter(|at| visit.now.since(*at) < TOLD_FOR && !is_settled(*at)))
 }
 
-async fn refused(visit: &Visit, problem: FieldProblem) -> Answer {
-    let page = content(visit, None, vec![problem]).await?;
+async fn refused(visit: &Visit, problems: Vec<FieldProblem>) -> Answer {
+    let page = content(visit, None, problems).await?;
     answer::page_with(visit, StatusCode::UNPROCESSABLE_ENTITY, &page)
 }
 
 /// `POST /account/profile`
 pub async fn profile(visit: Visit) -> Answer {
     let person = visit.signed_in()?;
-    let read = match read_profile(&visit, person) {
+    let read = match read_profile(&visit) {
         Ok(read) => read,
-        Err(problem) => return refused(&visit, problem).await,
+        Err(problems) => return refused(&visit, problems).await,
     };
     let set = |person: &mut Person| -> Result<(), Refusal> {
-        (person.name, person.display_name, person.email) = read.clone();
+        read.put(person);
         Ok(())
     };
     match visit.app.sessions.people().change(person.id, visit.now, set).await {
@@ -102,30 +114,74 @@ pub async fn profile(visit: Visit) -> Answer {
             visit.record(visit.event(Fact::PersonChanged, Some(person.id))).await;
             answer::see_other("/account?done=profile")
         }
-        Err(NotChanged::Taken(taken)) => refused(&visit, taken_problem(taken)).await,
+        Err(NotChanged::Taken(taken)) => refused(&visit, vec![taken_problem(taken)]).await,
         Err(other) => {
             Err(crate::password::flow::changed(Err(other)).err().unwrap_or(Refusal::NotFound.into()))
         }
     }
 }
 
-fn read_profile(
-    visit: &Visit,
-    person: &Person,
-) -> Result<(UserName, Option<String>, Option<Email>), FieldProblem> {
-    let wrong = |field, problem| FieldProblem { field, problem };
+/// What a person says of themselves, as far as the form holds it.
+struct Said {
+    name: Option<UserName>,
+    display_name: Option<String>,
+    email: Option<Email>,
+    details: Vec<Told>,
+}
+
+impl Said {
+    /// What the form leaves out stays as it is; whoever types another address or number has to have it verified anew.
+    fn put(&self, person: &mut Person) {
+        if let Some(name) = &self.name {
+            person.name = name.clone();
+        }
+        person.display_name.clone_from(&self.display_name);
+        person.set_email(self.email.clone());
+        for told in &self.details {
+            person.profile.put(told.clone());
+        }
+    }
+}
+
+/// What is wrong is told of every field at once.
+fn read_profile(visit: &Visit) -> Result<Said, Vec<FieldProblem>> {
     let form = &visit.form;
-    let name = match form.get("username") {
-        Some(typed) => typed.parse().map_err(|problem| wrong(Field::Username, name_problem(problem)))?,
-        None => person.name.clone(),
-    };
-    let display_name = tidy_display_name(form.text("display_name"))
-        .map_err(|_| wrong(Field::DisplayName, Problem::NotText))?;
+    let mut problems = Vec::new();
+    let mut wrong = |field, problem| problems.push(FieldProblem { field, problem });
+    let name = form.get("username").and_then(|typed| {
+        typed.parse::<UserName>().map_err(|problem| wrong(Field::Username, name_problem(problem))).ok()
+    });
+    let display_name = read_display_name(form.text("display_name")).unwrap_or_else(|problem| {
+        wrong(Field::DisplayName, problem);
+        None
+    });
     let email = match form.text("email").trim() {
         "" => None,
-        typed => Some(Email::parse(typed).map_err(|_| wrong(Field::Email, Problem::EmailInvalid))?),
+        typed => Email::parse(typed).map_err(|_| wrong(Field::Email, Problem::EmailInvalid)).ok(),
     };
-    Ok((name, display_name, email))
+    let mut details = Vec::new();
+    for detail in Detail::ALL {
+        let Some(typed) = form.get(detail.name()) else { continue };
+        match detail.read(typed) {
+            Ok(told) => details.push(told),
+            Err(problem) => wrong(Field::Detail(detail), detail_problem(problem)),
+        }
+    }
+    if problems.is_empty() { Ok(Said { name, display_name, email, details }) } else { Err(problems) }
+}
+
+/// What is wrong with a detail, on a page.
+fn detail_problem(problem: DetailProblem) -> Problem {
+    match problem {
+        DetailProblem::TooLong(_) => Problem::TextTooLong,
+        DetailProblem::Lines => Problem::TooManyLines,
+        DetailProblem::Characters => Problem::TextCharacters,
+        DetailProblem::WebAddress => Problem::WebAddressInvalid,
+        DetailProblem::Birthdate => Problem::BirthdateInvalid,
+        DetailProblem::Zone => Problem::ZoneInvalid,
+        DetailProblem::Locale => Problem::LocaleInvalid,
+        DetailProblem::Phone => Problem::PhoneInvalid,
+    }
 }
 
 /// `POST /account/password`
@@ -147,7 +203,7 @@ pub async fn password(visit: Visit) -> Answer {
                 Problem::Mismatch => Field::PasswordAgain,
                 _ => Field::Password,
             };
-            refused(&visit, FieldProblem { field, problem }).await
+            refused(&visit, vec![FieldProblem { field, problem }]).await
         }
     }
 }

@@ -21,10 +21,15 @@ pub async fn set_disabled(app: &App, id: PersonId, disabled: bool, now: Moment) 
         }
         Ok(())
     };
+    let announced = match disabled {
+        true => app.sessions.announce_end(id, None, now).await,
+        false => Ok(()),
+    };
     let person = changed(app.sessions.people().change(id, now, set).await)?;
     if disabled {
         app.sessions.end_all(id, now).await?;
     }
+    announced?;
     Ok(person)
 }
 
@@ -42,10 +47,11 @@ pub async fn issue_reset(app: &App, id: PersonId, now: Moment) -> Result<Code, F
     Ok(code)
 }
 
-/// Takes a person away, and ends all they have open.
+/// Takes a person away, and ends all they have open and have given to others.
 pub async fn remove(app: &App, id: PersonId, now: Moment) -> Result<(), Failure> {
     // First dead, then gone: a crash in between leaves somebody disabled, not somebody signed in.
     set_disabled(app, id, true, now).await?;
+    app.oauth.consents.forget(id, now).await?;
     match app.directory().remove_person(id).await? {
         true => Ok(()),
         false => Err(Refusal::NotFound.into()),

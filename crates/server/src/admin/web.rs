@@ -2,15 +2,16 @@
 
 use gateward_kernel::event::Fact;
 use gateward_kernel::id::PersonId;
-use gateward_kernel::person::Person;
+use gateward_kernel::person::{Detail, Person};
 use gateward_kernel::ports::PeopleQuery;
 use gateward_kernel::refusal::Refusal;
 
 use super::flow;
 use crate::face::answer::{self, Answer};
 use crate::face::failure::Failure;
-use crate::face::page::{PeoplePage, PersonNotice, PersonPage, PersonRow};
+use crate::face::page::{PeoplePage, PersonDetail, PersonNotice, PersonPage, PersonRow};
 use crate::face::visit::Visit;
+use crate::oauth::applications;
 use crate::session::view::row;
 
 const PER_PAGE: usize = 50;
@@ -58,6 +59,7 @@ pub async fn person(visit: Visit) -> Answer {
     let notice = match visit.query.text("done") {
         "session" => Some(PersonNotice::SessionEnded),
         "all" => Some(PersonNotice::AllEnded),
+        "application" => Some(PersonNotice::ApplicationEnded),
         "disabled" => Some(PersonNotice::Disabled),
         "enabled" => Some(PersonNotice::Enabled),
         _ => None,
@@ -77,16 +79,29 @@ async fn show(visit: &Visit, notice: Option<PersonNotice>, reset_link: Option<St
         username: person.name.to_string(),
         display_name: person.display_name.clone().unwrap_or_default(),
         email: person.email.as_ref().map(ToString::to_string),
+        email_verified: person.email_verified(),
+        details: details(person),
         groups: person.groups.clone(),
         disabled: person.disabled,
         is_self: visit.signed_in()?.id == person.id,
         created: person.created.micros(),
         changed: person.changed.micros(),
         sessions: sessions.iter().map(|session| row(&session.record, Some(current))).collect(),
+        applications: applications::rows(&visit.app, person.id, visit.now).await?,
         notice,
         reset_link,
     };
     answer::page(visit, &page)
+}
+
+fn details(person: &Person) -> Vec<PersonDetail> {
+    let profile = &person.profile;
+    let one = |(field, value): (Detail, &str)| PersonDetail {
+        field,
+        value: value.to_owned(),
+        is_verified: field == Detail::PhoneNumber && profile.phone_verified(),
+    };
+    profile.iter().map(one).collect()
 }
 
 fn id(visit: &Visit) -> Result<PersonId, Refusal> {
@@ -113,6 +128,12 @@ pub async fn end_all(visit: Visit) -> Answer {
     visit.app.sessions.end_all(id, visit.now).await?;
     visit.record(visit.event(Fact::SessionsEnded, Some(id))).await;
     back(&visit, "all")
+}
+
+/// `POST /admin/people/{id}/applications/end`
+pub async fn end_application(visit: Visit) -> Answer {
+    applications::end(&visit, id(&visit)?, visit.form.text("client_id")).await?;
+    back(&visit, "application")
 }
 
 /// `POST /admin/people/{id}/disable`

@@ -49,6 +49,7 @@ pub(super) fn run(settings: Settings, show: Show) -> Done {
     about_addresses(&settings, &mut findings);
     about_apps(&settings, &mut findings);
     about_files(&settings, &mut findings);
+    about_outbound(&settings, &mut findings);
     let listen = settings.listen;
     let opened = with_app(settings, Missing::Refuse, async |app: &App| {
         about_stores(app, &mut findings).await;
@@ -142,6 +143,29 @@ fn about_apps(settings: &Settings, findings: &mut Findings) {
         if app.rules.is_empty() {
             findings.add(Level::Look, "apps", format!("{} has no rules: nobody gets through", app.host));
         }
+    }
+}
+
+/// Every exception from the rules by which other servers are asked.
+fn about_outbound(settings: &Settings, findings: &mut Findings) {
+    let outbound = &settings.outbound;
+    if !outbound.allow.is_empty() {
+        let targets: Vec<String> = outbound.allow.iter().map(ToString::to_string).collect();
+        findings.add(
+            Level::Look,
+            "outbound",
+            format!(
+                "outbound.allow lets whoever registers a client reach {}: take out what no client needs",
+                targets.join(", ")
+            ),
+        );
+    }
+    if let Some(file) = &outbound.ca_file {
+        findings.add(
+            Level::Look,
+            "outbound",
+            format!("servers that clients name are also trusted by the authorities in {}", file.display()),
+        );
     }
 }
 

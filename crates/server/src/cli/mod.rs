@@ -1,5 +1,6 @@
 //! The command line: what can be said, and how answers are printed.
 
+mod client;
 mod doctor;
 mod fill;
 mod key;
@@ -59,6 +60,9 @@ enum Command {
     /// Who is signed in, and cutting it
     #[command(subcommand)]
     Session(session::SessionCommand),
+    /// Applications that sign people in here
+    #[command(subcommand)]
+    Client(client::ClientCommand),
     /// Keys of this installation
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -163,6 +167,7 @@ fn command(cli: Cli) -> Done {
         Some(Command::Doctor) => doctor::run(loaded.settings, show),
         Some(Command::User(command)) => user::run(command, loaded.settings, show),
         Some(Command::Session(command)) => session::run(command, loaded.settings, show),
+        Some(Command::Client(command)) => client::run(command, loaded.settings, show),
         Some(Command::Key(command)) => key::run(command, loaded.settings, show),
         Some(Command::Token(command)) => token::run(command, loaded.settings, show),
         Some(Command::Store(command)) => store::run(command, &loaded.settings, show),

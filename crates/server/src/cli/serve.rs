@@ -5,6 +5,7 @@ use std::future::Future;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Done;
+use crate::certificate::Authorities;
 use crate::config::{SessionStore, Settings};
 use crate::jobs;
 use crate::login::setup::{Invitation, invite};
@@ -23,9 +24,12 @@ pub(super) fn run(settings: Settings) -> Done {
 async fn serve(settings: Settings) -> anyhow::Result<()> {
     telemetry::start_logs(&settings.log);
     let tls = match (&settings.tls.certificate, &settings.tls.key) {
-        (Some(certificate), Some(key)) => Some(Tls::open(certificate, key)?),
+        (Some(certificate), Some(key)) => {
+            Some(Tls::open(certificate, key, settings.tls.client_certificates)?)
+        }
         _ => None,
     };
+    let authorities = settings.tls.client_ca_file.as_deref().map(Authorities::open).transpose()?;
     // The cookies of an impossible combination are refused before anything is made.
     crate::app::Cookies::new(&settings, settings.is_https())
         .map_err(|problem| anyhow::anyhow!("[cookie]: {problem}"))?;
@@ -33,6 +37,9 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     let listening = listen(settings.listen).await?;
     let base = settings.base_url_on(listening.address);
     let app = start::open(settings, base, Missing::Create).await?;
+    if let Some(authorities) = authorities {
+        tokio::spawn(app.authorities.get_or_init(|| authorities).clone().watch());
+    }
     app.tokens.mint.ring().start(app.clock.now()).await?;
     let invitation = invite(app.directory(), &app.setup, &app.base, &*app.entropy, app.clock.now()).await?;
     let address = listening.address;
@@ -51,6 +58,7 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     tokio::spawn(jobs::give_signs_of_life(app.clone()));
     tokio::spawn(jobs::watch_keys(app.clone()));
     tokio::spawn(jobs::follow_status(app.clone()));
+    tokio::spawn(jobs::tell_logouts(app.clone()));
     if let Some(tls) = watched {
         tokio::spawn(tls.watch());
     }

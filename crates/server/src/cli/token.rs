@@ -52,7 +52,7 @@ pub(super) struct Sign {
     scope: Option<String>,
 }
 
-fn span(text: &str) -> Result<Span, String> {
+pub(super) fn span(text: &str) -> Result<Span, String> {
     text.parse()
         .map_err(|problem| format!("{text:?} {problem}; a duration is a number and a unit such as 90s or 5m"))
 }

@@ -1,19 +1,21 @@
 //! `gateward user …`
 
+mod facts;
+
 use std::io::{IsTerminal, Read as _};
 
 use anyhow::{Context, bail};
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use gateward_kernel::event::{Actor, Event, Fact};
 use gateward_kernel::id::PersonId;
 use gateward_kernel::person::password::Password;
-use gateward_kernel::person::{
-    ADMINS, Email, Login, MAX_CLAIMS, Person, StoredPassword, UserName, tidy_display_name, tidy_groups,
-};
+use gateward_kernel::person::{ADMINS, Login, Person, StoredPassword, UserName, tidy_groups};
 use gateward_kernel::ports::PeopleQuery;
 use gateward_kernel::record::Loaded;
 use gateward_kernel::refusal::Refusal;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+
+use facts::{Changes, Facts};
 
 use super::show::Show;
 use super::{Done, Trouble, with_app};
@@ -102,23 +104,6 @@ pub(super) enum UserCommand {
     },
 }
 
-/// What can be known of a person.
-#[derive(Debug, Args)]
-pub(super) struct Facts {
-    /// The e-mail address
-    #[arg(long, value_name = "ADDRESS")]
-    email: Option<String>,
-    /// How they want to be called
-    #[arg(long, value_name = "TEXT")]
-    display_name: Option<String>,
-    /// A group they belong to; may be given several times
-    #[arg(long = "group", value_name = "GROUP")]
-    groups: Vec<String>,
-    /// A file with a JSON object of further claims
-    #[arg(long, value_name = "FILE")]
-    claims: Option<std::path::PathBuf>,
-}
-
 pub(super) fn run(command: UserCommand, settings: Settings, show: Show) -> Done {
     let missing = match command {
         UserCommand::Add { .. } => Missing::Create,
@@ -135,7 +120,9 @@ pub(super) fn run(command: UserCommand, settings: Settings, show: Show) -> Done 
             Ok(())
         }
         UserCommand::Change { name, facts, rename, no_email, no_groups } => {
-            change(app, &name, facts, rename, no_email, no_groups, show).await
+            let mut changes = facts.read()?;
+            (changes.no_email, changes.no_groups) = (no_email, no_groups);
+            change(app, &name, changes, rename, show).await
         }
         UserCommand::Disable { name } => set_disabled(app, &name, true, show).await,
         UserCommand::Enable { name } => set_disabled(app, &name, false, show).await,
@@ -182,9 +169,10 @@ async fn add(app: &App, name: &str, facts: Facts, admin: bool, given: Given, sho
     let now = app.clock.now();
     let name: UserName = name.parse().with_context(|| format!("{name:?} cannot be a user name"))?;
     let mut person = Person::new(PersonId::random(&*app.entropy), name, now);
-    facts.apply(&mut person)?;
+    facts.read()?.put(&mut person).map_err(|refusal| Trouble::Failure(refusal.into()))?;
     if admin {
-        person.groups = tidy(person.groups.into_iter().chain([ADMINS.to_owned()]))?;
+        person.groups =
+            tidy_groups(person.groups.into_iter().chain([ADMINS.to_owned()])).map_err(anyhow::Error::msg)?;
     }
     if let Some(stored) = read_password(app, &person, given).await? {
         put(&mut person, &stored, now);
@@ -199,34 +187,6 @@ async fn add(app: &App, name: &str, facts: Facts, admin: bool, given: Given, sho
     };
     show.one(&view(&person), &format!("{} is created{without}", person.name));
     Ok(())
-}
-
-impl Facts {
-    fn apply(self, person: &mut Person) -> anyhow::Result<()> {
-        if let Some(email) = self.email {
-            person.email = Some(Email::parse(&email).with_context(|| format!("{email:?} cannot be taken"))?);
-        }
-        if let Some(name) = self.display_name {
-            person.display_name = tidy_display_name(&name).map_err(anyhow::Error::msg)?;
-        }
-        if !self.groups.is_empty() {
-            person.groups = tidy(std::mem::take(&mut person.groups).into_iter().chain(self.groups))?;
-        }
-        if let Some(file) = self.claims {
-            let text = std::fs::read_to_string(&file)
-                .with_context(|| format!("{} cannot be read", file.display()))?;
-            if text.len() > MAX_CLAIMS {
-                bail!("{} is larger than {MAX_CLAIMS} bytes", file.display());
-            }
-            person.claims = serde_json::from_str::<Map<String, Value>>(&text)
-                .with_context(|| format!("{} is no JSON object", file.display()))?;
-        }
-        Ok(())
-    }
-}
-
-fn tidy(groups: impl Iterator<Item = String>) -> anyhow::Result<Vec<String>> {
-    tidy_groups(groups).map_err(anyhow::Error::msg)
 }
 
 async fn read_password(app: &App, person: &Person, given: Given) -> Result<Option<StoredPassword>, Trouble> {
@@ -252,7 +212,7 @@ async fn read_password(app: &App, person: &Person, given: Given) -> Result<Optio
 }
 
 /// Standard input without its last line end.
-fn read_line() -> anyhow::Result<String> {
+pub(super) fn read_line() -> anyhow::Result<String> {
     let mut text = String::new();
     std::io::stdin().take(16 * 1024).read_to_string(&mut text).context("standard input cannot be read")?;
     let line = text.strip_suffix('\n').unwrap_or(&text);
@@ -286,36 +246,14 @@ async fn list(app: &App, search: Option<String>, show: Show) -> Done {
     Ok(())
 }
 
-async fn change(
-    app: &App,
-    name: &str,
-    facts: Facts,
-    rename: Option<String>,
-    no_email: bool,
-    no_groups: bool,
-    show: Show,
-) -> Done {
-    let mut wanted = find(app, name).await?.record;
-    if no_groups {
-        wanted.groups.clear();
-    }
-    facts.apply(&mut wanted)?;
-    if no_email {
-        wanted.email = None;
-    }
+async fn change(app: &App, name: &str, mut changes: Changes, rename: Option<String>, show: Show) -> Done {
+    let id = find(app, name).await?.record.id;
     if let Some(name) = rename {
-        wanted.name = name.parse().with_context(|| format!("{name:?} cannot be a user name"))?;
+        changes.name = Some(name.parse().with_context(|| format!("{name:?} cannot be a user name"))?);
     }
-    let set = |person: &mut Person| -> Result<(), Refusal> {
-        person.name = wanted.name.clone();
-        person.email = wanted.email.clone();
-        person.display_name = wanted.display_name.clone();
-        person.groups = wanted.groups.clone();
-        person.claims = wanted.claims.clone();
-        Ok(())
-    };
-    let person = changed(app.sessions.people().change(wanted.id, app.clock.now(), set).await)
-        .map_err(Trouble::Failure)?;
+    let put = |person: &mut Person| changes.put(person);
+    let person =
+        changed(app.sessions.people().change(id, app.clock.now(), put).await).map_err(Trouble::Failure)?;
     record(app, Fact::PersonChanged, person.id).await;
     show.one(&view(&person), &format!("{} is changed", person.name));
     Ok(())
@@ -340,9 +278,11 @@ async fn password(app: &App, name: &str, given: Given, show: Show) -> Done {
         put(person, &stored, now);
         Ok(())
     };
+    let announced = app.sessions.announce_end(person.id, None, now).await;
     let person =
         changed(app.sessions.people().change(person.id, now, set).await).map_err(Trouble::Failure)?;
     app.sessions.end_all(person.id, now).await?;
+    announced?;
     record(app, Fact::PasswordChanged, person.id).await;
     show.one(
         &view(&person),
@@ -376,7 +316,10 @@ fn view(person: &Person) -> Value {
         "username": person.name,
         "display_name": person.display_name,
         "email": person.email,
+        "email_verified": person.email_verified(),
         "groups": person.groups,
+        "profile": facts::shown(&person.profile),
+        "phone_verified": person.profile.phone_verified(),
         "claims": person.claims,
         "disabled": person.disabled,
         "has_password": person.password.is_some(),

@@ -4,19 +4,22 @@
 use super::Settings;
 use super::problem::{Origin, Problem};
 use super::resolve::Resolving;
-use super::values::{SameSite, Span, is_loopback};
+use super::values::{ClientCertificates, SameSite, Span, is_loopback};
 
 /// Adds a problem for each combination that can not work.
 pub(super) fn check(settings: &Settings, resolving: &mut Resolving) {
     let mut checks = Checks { resolving, found: Vec::new() };
     public_url(settings, &mut checks);
     tls(settings, &mut checks);
+    client_certificates(settings, &mut checks);
     lifetimes(settings, &mut checks);
     cookie(settings, &mut checks);
     limits(settings, &mut checks);
     apps(settings, &mut checks);
     url_transport(settings, &mut checks);
     tokens(settings, &mut checks);
+    clients(settings, &mut checks);
+    trusted_issuers(settings, &mut checks);
     let found = checks.found;
     resolving.problems.extend(found);
 }
@@ -71,6 +74,27 @@ fn public_url(settings: &Settings, checks: &mut Checks<'_>) {
                 settings.listen
             ),
         );
+    }
+}
+
+fn client_certificates(settings: &Settings, checks: &mut Checks<'_>) {
+    let tls = &settings.tls;
+    let asked = tls.client_certificates == ClientCertificates::Optional;
+    let told = tls.client_certificate_header.is_some();
+    if asked && tls.certificate.is_none() {
+        let message = "tls.client_certificates is \"optional\" and tls.certificate is not set, so that there is no \
+             handshake in which to ask; where a proxy ends TLS, set tls.client_certificate_header";
+        checks.contradict(&["tls.client_certificates", "tls.certificate"], message);
+    }
+    if told && settings.trusted_proxies.is_empty() {
+        let message = "tls.client_certificate_header is set and trusted_proxies is empty, so that nobody is believed \
+             who tells a certificate";
+        checks.contradict(&["tls.client_certificate_header", "trusted_proxies"], message);
+    }
+    if tls.client_ca_file.is_some() && !asked && !told {
+        let message = "tls.client_ca_file is set, and no certificate of a client ever comes; set \
+             tls.client_certificates or tls.client_certificate_header";
+        checks.contradict(&["tls.client_ca_file", "tls.client_certificates"], message);
     }
 }
 
@@ -212,6 +236,37 @@ fn tokens(settings: &Settings, checks: &mut Checks<'_>) {
                 earlier + 1
             );
             checks.contradict(&[&key, "resource"], message);
+        }
+    }
+}
+
+fn clients(settings: &Settings, checks: &mut Checks<'_>) {
+    for (index, client) in settings.client.iter().enumerate() {
+        let same = |earlier: &super::sections::Client| earlier.id == client.id;
+        if let Some(earlier) = settings.client.iter().take(index).position(same) {
+            let key = format!("client[{}].id", index + 1);
+            let message = format!("{:?} is the id of client[{}] already", client.id.as_str(), earlier + 1);
+            checks.contradict(&[&key, "client"], message);
+        }
+    }
+}
+
+/// What this server signs itself is never somebody else's word.
+fn trusted_issuers(settings: &Settings, checks: &mut Checks<'_>) {
+    let base = settings.base_url();
+    let own = base.as_str().trim_end_matches('/');
+    for (index, one) in settings.trusted_issuer.iter().enumerate() {
+        let key = format!("trusted_issuer[{}].issuer", index + 1);
+        let earlier =
+            settings.trusted_issuer.iter().take(index).position(|earlier| earlier.issuer == one.issuer);
+        if let Some(earlier) = earlier {
+            let message =
+                format!("{:?} is the issuer of trusted_issuer[{}] already", one.issuer.as_str(), earlier + 1);
+            checks.contradict(&[&key, "trusted_issuer"], message);
+        }
+        if one.issuer.as_str().trim_end_matches('/') == own {
+            let message = format!("{:?} is this server itself", one.issuer.as_str());
+            checks.contradict(&[&key, "trusted_issuer", "public_url"], message);
         }
     }
 }

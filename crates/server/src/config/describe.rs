@@ -39,7 +39,9 @@ pub fn default_file() -> String {
             let _ = writeln!(file, "#{} = {}", field.name, default_of(field));
         }
     }
-    file.push_str(FILE_APPS);
+    for (_, example) in EXAMPLES {
+        file.push_str(example);
+    }
     file
 }
 
@@ -102,6 +104,25 @@ const FILE_APPS: &str = "
 #]
 ";
 
+const FILE_RESOURCES: &str = "
+# An API or service that accepts access tokens; repeat the block for each.
+#[[resource]]
+#audience = \"https://api.example.com\"
+#scopes = [\"read\", \"write\"]
+";
+
+const FILE_CLIENTS: &str = "
+# An application that signs people in here; repeat the block for each.
+#[[client]]
+#id = \"grafana\"
+#secret_file = \"/run/secrets/grafana\"
+#metadata = { client_name = \"Grafana\", redirect_uris = [\"https://grafana.example.com/login/generic_oauth\"] }
+";
+
+/// An example of each list of tables.
+const EXAMPLES: [(&str, &str); 3] =
+    [("app", FILE_APPS), ("resource", FILE_RESOURCES), ("client", FILE_CLIENTS)];
+
 fn section(page: &mut String, title: &str, group: &Group) {
     let _ = write!(page, "\n## {title}\n\n{}\n\n", prose(group.intro));
     page.push_str("| setting, and its variable | type | default | meaning |\n|---|---|---|---|\n");
@@ -127,7 +148,8 @@ fn table_pages(page: &mut String, name: &str, group: &Group) {
         let _ = write!(page, "\n### `{inner}` of an `[[{name}]]`\n\n{}\n\n", prose(items.intro));
         keys(page, &items);
     }
-    let example = FILE_APPS.lines().filter_map(|line| line.strip_prefix('#'));
+    let Some((_, example)) = EXAMPLES.iter().find(|(list, _)| *list == name) else { return };
+    let example = example.lines().filter_map(|line| line.strip_prefix('#'));
     let example: Vec<&str> =
         example.filter(|line| !line.starts_with(' ') || line.starts_with("  ")).collect();
     let _ = write!(page, "\n```toml\n{}\n```\n", example.join("\n"));
@@ -238,8 +260,7 @@ mod tests {
         let loaded = load(&Sources { file: Some(untouched), ..Sources::default() }).unwrap();
         assert_eq!(loaded.settings, defaults.settings);
 
-        // With every `#` before a setting removed it is still right, and but for the example app still the
-        // default.
+        // With every `#` before a setting removed it is still right, and but for the examples still the default.
         let is_setting = |rest: &str| !rest.is_empty() && (!rest.starts_with(' ') || rest.starts_with("  "));
         let lines = default_file()
             .lines()
@@ -250,8 +271,12 @@ mod tests {
             .collect::<String>();
         let file = FileText { name: "uncommented".into(), text: lines };
         let mut loaded = load(&Sources { file: Some(file), ..Sources::default() }).unwrap();
-        assert_eq!(loaded.settings.app.len(), 1);
+        let (app, resource, client) =
+            (loaded.settings.app.len(), loaded.settings.resource.len(), loaded.settings.client.len());
+        assert_eq!((app, resource, client), (1, 1, 1));
         loaded.settings.app.clear();
+        loaded.settings.resource.clear();
+        loaded.settings.client.clear();
         assert_eq!(loaded.settings, defaults.settings);
         let from_file =
             loaded.effective.iter().filter(|one| one.origin.to_string().starts_with("file")).count();

@@ -33,15 +33,16 @@ pub use describe::{default_file, manual};
 pub use effective::{Effective, to_json, to_text};
 pub use problem::{Origin, Problem};
 pub use sections::{
-    App, Audit, Cookie, Directory, Keys, Limits, Log, Passwords, Resource, Rule, Secrets, Sessions, Settings,
-    Throttle, Tls, Tokens,
+    App, Audit, Client, Cookie, Directory, Keys, Limits, Log, OAuth, Outbound, Passwords, Resource, Rule,
+    Secrets, Sessions, Settings, Throttle, Tls, Tokens, TrustedIssuer,
 };
 pub use sources::{DEFAULT_FILE, FileText, Flag, SecretFile, Sources};
 pub use values::{
-    Algorithm, Allow, Bytes, Cidr, ClaimName, CookieDomain, CookiePrefix, DirectoryStore, EngineAddress,
-    EngineKind, GroupName, HostPath, HostPattern, Language, LogFormat, LogLevel, Method, NodeName,
-    PathPattern, Pepper, ResourceName, SameSite, ScopeName, Secret, SessionStore, SiteUrl, Span, TokenFormat,
-    TokenStore,
+    Algorithm, Allow, Bytes, Cidr, ClaimName, ClientCertificates, ClientMetadata, ClientName, CookieDomain,
+    CookiePrefix, DirectoryStore, EngineAddress, EngineKind, ForeignClaim, GroupName, HeaderField, HostPath,
+    HostPattern, IssuerName, KeysAddress, Language, LogFormat, LogLevel, Method, NodeName, OutboundTarget,
+    PathPattern, Pepper, PersonBy, Registration, ResourceName, SameSite, ScopeName, Secret, SessionStore,
+    SiteUrl, Span, TokenFormat, TokenStore,
 };
 
 /// Settings that are complete and right, and where each value comes from.

@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::response::Response;
 use gateward_guard::problem;
+use gateward_kernel::oauth::OAuthCode;
 use gateward_kernel::refusal::Refusal;
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, LOCATION, REFERRER_POLICY, RETRY_AFTER,
@@ -55,6 +56,33 @@ pub fn page_with<P: Page>(visit: &Visit, status: StatusCode, page: &P) -> Answer
         .header("cross-origin-opener-policy", "same-origin")
         .body(Body::from(html))?;
     personal(&mut response);
+    Ok(response)
+}
+
+/// A page whose forms may lead to this address besides, at once or by a redirect after them (CSP 3 §6.4.1).
+pub fn page_leading_to<P: Page>(visit: &Visit, status: StatusCode, page: &P, target: &str) -> Answer {
+    let mut response = page_with(visit, status, page)?;
+    let source = url::Url::parse(target).map(|url| match url.scheme() {
+        "http" | "https" => url.origin().ascii_serialization(),
+        own => format!("{own}:"),
+    });
+    let own = visit.app.content_security_policy.to_str().unwrap_or_default();
+    let wider = source.map(|source| own.replacen("form-action ", &format!("form-action {source} "), 1));
+    if let Some(policy) = wider.ok().and_then(|policy| HeaderValue::from_str(&policy).ok()) {
+        response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    Ok(response)
+}
+
+/// A page that frames pages of these origins (CSP 3 §6.1.7).
+pub fn page_framing<P: Page>(visit: &Visit, status: StatusCode, page: &P, origins: &[String]) -> Answer {
+    let mut response = page_with(visit, status, page)?;
+    if !origins.is_empty() {
+        let own = visit.app.content_security_policy.to_str().unwrap_or_default();
+        if let Ok(policy) = HeaderValue::from_str(&format!("{own}; frame-src {}", origins.join(" "))) {
+            response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+        }
+    }
     Ok(response)
 }
 
@@ -177,11 +205,19 @@ fn error_page(visit: &Visit, refusal: Option<&Refusal>) -> Answer {
         Some(Refusal::CrossSite | Refusal::FormExpired) => ErrorTitle::FormRefused,
         _ => ErrorTitle::of_status(code),
     };
+    let word = match row {
+        // Pages of the protocol speak its words (RFC 6749 §4.1.2.1).
+        Some(row) if row.status == 400 && visit.path.starts_with("/oauth/") => {
+            OAuthCode::InvalidRequest.name()
+        }
+        Some(row) => row.code,
+        None => "internal",
+    };
     let shown = ErrorPage {
         status: code,
         title,
         detail: refusal.and_then(Refusal::detail),
-        code: row.map_or("internal", |row| row.code).to_owned(),
+        code: word.to_owned(),
         request_id: visit.request.clone(),
         base_url: None,
     };

@@ -1,4 +1,4 @@
-//! The three files the pages load: the stylesheet, the script and the mark.
+//! The files the pages load: the stylesheet, the scripts and the mark.
 //!
 //! They are part of the program. Each has the digest of its content in its name, so a browser may keep it for ever
 //! (`Cache-Control: public, max-age=31536000, immutable`) and gets the new one the moment the program is upgraded.
@@ -30,12 +30,12 @@ pub fn find(path: &str) -> Option<&'static Asset> {
     ASSETS.iter().find(|asset| asset.path == path)
 }
 
-/// The path of the asset with this plain name (`style.css`, `gateward.js`, `mark.svg`).
+/// The path of the asset with this plain name (`style.css`, `gateward.js`, `mark.svg` and so on).
 pub fn href(name: &str) -> Option<&'static str> {
     ASSETS.iter().find(|asset| asset.name == name).map(|asset| asset.path.as_str())
 }
 
-static ASSETS: LazyLock<[Asset; 3]> = LazyLock::new(|| {
+static ASSETS: LazyLock<[Asset; 5]> = LazyLock::new(|| {
     [
         asset("style", "css", "style.css", include_bytes!("assets/style.css"), "text/css; charset=utf-8"),
         asset(
@@ -43,6 +43,20 @@ static ASSETS: LazyLock<[Asset; 3]> = LazyLock::new(|| {
             "js",
             "gateward.js",
             include_bytes!("assets/gateward.js"),
+            "text/javascript; charset=utf-8",
+        ),
+        asset(
+            "signed-out",
+            "js",
+            "signed-out.js",
+            include_bytes!("assets/signed-out.js"),
+            "text/javascript; charset=utf-8",
+        ),
+        asset(
+            "check-session",
+            "js",
+            "check-session.js",
+            include_bytes!("assets/check-session.js"),
             "text/javascript; charset=utf-8",
         ),
         asset("mark", "svg", "mark.svg", include_bytes!("assets/mark.svg"), "image/svg+xml"),
@@ -73,7 +87,7 @@ mod tests {
 
     #[test]
     fn every_asset_is_found_under_its_own_path_only() {
-        for name in ["style.css", "gateward.js", "mark.svg"] {
+        for name in ["style.css", "gateward.js", "signed-out.js", "check-session.js", "mark.svg"] {
             let path = href(name).unwrap();
             let asset = find(path).unwrap();
             assert_eq!(asset.path, path);

@@ -22,6 +22,7 @@ use super::form::Form;
 use super::gate::{self, Gate};
 use super::visit::{self, Presented, Visit};
 use crate::app::App;
+use crate::certificate::{self, ClientCertificate};
 use crate::session::present;
 use crate::tokens::bearer;
 
@@ -128,6 +129,7 @@ impl Teller {
             now: visit.now,
             request: visit.request.clone(),
             client: visit.client,
+            certificate: visit.certificate.clone(),
             method: visit.method.clone(),
             path: visit.path.clone(),
             target: visit.target.clone(),
@@ -161,6 +163,7 @@ async fn visit_of(app: &Arc<App>, request: Request) -> (Visit, Result<(), Failur
         now: app.clock.now(),
         request: app.next_request_id(),
         client: peer,
+        certificate: parts.extensions.remove::<Arc<ClientCertificate>>(),
         method: parts.method,
         path: parts.uri.path().to_owned(),
         target: parts.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned(),
@@ -186,6 +189,7 @@ async fn fill(visit: &mut Visit, peer: IpAddr, query: &str, body: Request) -> Re
     visit.client = ClientAddress::read(peer, &visit.headers, &app.trusted)
         .map_err(|problem| Refusal::Malformed(format!("{problem}.")))?
         .ip();
+    visit.certificate = certificate::of_request(&app, peer, &visit.headers, visit.certificate.take())?;
     visit.query = Form::read(query.as_bytes())?;
     visit.body = gate::read_body(&app, &visit.headers, body).await?;
     visit.presented = present::secret(&app, &visit.headers)?;

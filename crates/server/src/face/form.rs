@@ -5,6 +5,9 @@ use gateward_kernel::refusal::Refusal;
 /// The most parameters that are read.
 const MOST: usize = 64;
 
+/// Parameters that may be there several times: `resource` (RFC 8707 §2) and `audience` (RFC 8693 §2.1).
+const REPEATABLE: [&str; 2] = ["resource", "audience"];
+
 /// The decoded parameters of a form or a query string, each name once.
 #[derive(Clone, Default)]
 pub struct Form(Vec<(String, String)>);
@@ -24,7 +27,7 @@ impl Form {
             let at = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
             let (name, value) = pair.split_at_checked(at).unwrap_or((pair, &[]));
             let (name, value) = (decode(name)?, decode(value.get(1..).unwrap_or_default())?);
-            if pairs.iter().any(|(other, _)| *other == name) {
+            if pairs.iter().any(|(other, _)| *other == name) && !REPEATABLE.contains(&&*name) {
                 return Err(Refusal::Malformed(format!("The parameter {:?} is there twice.", shown(&name))));
             }
             if pairs.len() == MOST {
@@ -35,9 +38,24 @@ impl Form {
         Ok(Form(pairs))
     }
 
+    /// Parameters that stood somewhere else, where each name was there once.
+    pub const fn of(pairs: Vec<(String, String)>) -> Self {
+        Form(pairs)
+    }
+
     /// The value of a parameter, if it is there.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
+
+    /// All values of a parameter that may be there several times.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Every parameter, in the order in which they came.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// The value of a parameter; empty when it is not there.
@@ -85,6 +103,14 @@ mod tests {
         assert_eq!((form.get("c"), form.get("d"), form.get("z")), (Some(""), Some(""), None));
         assert_eq!(form.get("e"), Some("1=2"));
         assert_eq!(format!("{:?}", Form::read(b"password=x").unwrap()), r#"["password"]"#);
+    }
+
+    #[test]
+    fn only_resources_may_be_there_several_times() {
+        let form = Form::read(b"resource=a&x=1&resource=b&audience=c&audience=d").unwrap();
+        assert_eq!(form.all("resource").collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(form.all("audience").count(), 2);
+        assert!(Form::read(b"scope=a&scope=b").is_err());
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub enum How {
     Read,
     /// By a form of ours with the token of that name, from our own pages.
     Form(&'static str),
+    /// By a form from wherever: what it asks for is decided by what comes after, not by the form.
+    Foreign,
     /// By JSON, which no foreign page can send unasked, and not from another site.
     Json,
 }
@@ -71,6 +73,12 @@ pub fn check(visit: &mut Visit, gate: Gate) -> Result<(), Failure> {
             if !bodiless && !is_json(&visit.headers) {
                 return Err(Refusal::UnsupportedMediaType.into());
             }
+        }
+        How::Foreign => {
+            if media_type(&visit.headers) != Some("application/x-www-form-urlencoded") {
+                return Err(Refusal::UnsupportedMediaType.into());
+            }
+            visit.form = Form::read(&visit.body)?;
         }
         How::Form(name) => {
             from_here(visit)?;

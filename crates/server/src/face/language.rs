@@ -57,6 +57,11 @@ impl Language {
         best.0
     }
 
+    /// The first of these tags that is ours, of a list separated by spaces (`ui_locales`, OpenID Connect Core §3.1.2.1).
+    pub fn preferred(locales: &str) -> Option<Language> {
+        locales.split_ascii_whitespace().take(MEMBERS_MAX).find_map(Language::of_range)
+    }
+
     /// The tag of BCP 47 for `<html lang>` and `Content-Language`.
     pub const fn tag(self) -> &'static str {
         match self {

@@ -8,6 +8,7 @@
 
 mod account;
 mod admin;
+mod oauth;
 mod password;
 mod refusal;
 #[cfg(test)]
@@ -23,8 +24,12 @@ use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 use serde::Serialize;
 
-pub use account::{AccountNotice, AccountPage, SessionRow, Transport};
-pub use admin::{PeoplePage, PersonNotice, PersonPage, PersonRow};
+pub use account::{AccountNotice, AccountPage, ApplicationRow, SessionRow, Transport};
+pub use admin::{PeoplePage, PersonDetail, PersonNotice, PersonPage, PersonRow};
+pub use oauth::{
+    ChooseAccountPage, ClientCard, ConsentPage, DeviceConsentPage, DeviceDonePage, DeviceError, DevicePage,
+    FormPostPage, ScopeRow,
+};
 pub use password::{
     Field, FieldProblem, PasswordLimits, Problem, ResetForm, ResetPage, SetupForm, SetupPage,
 };
@@ -121,10 +126,11 @@ impl Pages {
 /// How long a browser may keep an asset: its name changes with its content.
 pub const ASSET_LIFETIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-const TEMPLATES: [(&str, &str); 14] = [
+const TEMPLATES: [(&str, &str); 22] = [
     ("face/layout.html", include_str!("layout.html")),
     ("face/fields.html", include_str!("fields.html")),
     ("face/sessions.html", include_str!("sessions.html")),
+    ("face/applications.html", include_str!("applications.html")),
     (ErrorPage::TEMPLATE, include_str!("error.html")),
     (LoginPage::TEMPLATE, include_str!("../login/login.html")),
     (SetupPage::TEMPLATE, include_str!("../login/setup.html")),
@@ -134,6 +140,13 @@ const TEMPLATES: [(&str, &str); 14] = [
     (AccountPage::TEMPLATE, include_str!("../account/account.html")),
     (PeoplePage::TEMPLATE, include_str!("../admin/people.html")),
     (PersonPage::TEMPLATE, include_str!("../admin/person.html")),
+    (ConsentPage::TEMPLATE, include_str!("../oauth/consent.html")),
+    (ChooseAccountPage::TEMPLATE, include_str!("../oauth/choose-account.html")),
+    (FormPostPage::TEMPLATE, include_str!("../oauth/form-post.html")),
+    (DevicePage::TEMPLATE, include_str!("../oauth/device/enter.html")),
+    (DeviceConsentPage::TEMPLATE, include_str!("../oauth/device/consent.html")),
+    (DeviceDonePage::TEMPLATE, include_str!("../oauth/device/done.html")),
+    ("oauth/client.html", include_str!("../oauth/client.html")),
     (ForbiddenPage::TEMPLATE, include_str!("../forward/forbidden.html")),
     ("face/shapes.html", include_str!("shapes.html")),
 ];
@@ -145,7 +158,12 @@ fn environment(language: Language) -> Result<Environment<'static>, PageError> {
     // Debug information quotes the values of a page, and those hold form tokens; errors are logged.
     environment.set_debug(false);
     environment.add_global("language", language.tag());
-    for (name, file) in [("style", "style.css"), ("script", "gateward.js"), ("mark", "mark.svg")] {
+    for (name, file) in [
+        ("style", "style.css"),
+        ("script", "gateward.js"),
+        ("signed_out", "signed-out.js"),
+        ("mark", "mark.svg"),
+    ] {
         let path = assets::href(file).ok_or(PageError::Asset(file))?;
         environment.add_global(format!("asset_{name}"), path);
     }

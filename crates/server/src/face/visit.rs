@@ -20,6 +20,7 @@ use serde::de::DeserializeOwned;
 use super::form::Form;
 use super::language::Language;
 use crate::app::App;
+use crate::certificate::ClientCertificate;
 use crate::people::Known;
 use crate::tokens::bearer::Bearer;
 
@@ -46,6 +47,8 @@ pub struct Visit {
     pub request: String,
     /// From where it came, behind proxies that are trusted.
     pub client: IpAddr,
+    /// The certificate of whoever asks (RFC 8705): that they have its key is sure, and nothing else.
+    pub certificate: Option<Arc<ClientCertificate>>,
     /// Its method.
     pub method: Method,
     /// Its path.
@@ -88,6 +91,14 @@ impl Visit {
     /// The session, where the gate let nobody without one through.
     pub fn session(&self) -> Result<&Living<Known>, Refusal> {
         self.living.as_ref().ok_or(Refusal::NotSignedIn)
+    }
+
+    /// Whether an authority vouches for the certificate (`tls.client_ca_file`), now.
+    pub fn certificate_is_vouched_for(&self) -> bool {
+        match (&self.certificate, self.app.authorities.get()) {
+            (Some(certificate), Some(authorities)) => authorities.vouch_for(certificate, self.now),
+            _ => false,
+        }
     }
 
     /// A variable part of the path.

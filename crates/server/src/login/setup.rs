@@ -5,7 +5,9 @@ use std::time::Duration;
 use data_encoding::BASE64URL_NOPAD;
 use gateward_kernel::event::{Actor, Event, Fact};
 use gateward_kernel::id::PersonId;
-use gateward_kernel::person::{ADMINS, Email, NameProblem, Person, UserName, tidy_display_name};
+use gateward_kernel::person::{
+    ADMINS, Email, MAX_DISPLAY_NAME, NameProblem, Person, UserName, tidy_display_name,
+};
 use gateward_kernel::ports::{Directory, Fault, Taken};
 use gateward_kernel::record::{Book, Decision, Record};
 use gateward_kernel::refusal::Refusal;
@@ -216,8 +218,8 @@ async fn read(visit: &Visit) -> Result<Person, NotReady> {
         .parse::<UserName>()
         .map_err(|problem| wrong(Field::Username, name_problem(problem)))?;
     let mut person = Person::new(PersonId::random(&*visit.app.entropy), name, visit.now);
-    person.display_name = tidy_display_name(form.text("display_name"))
-        .map_err(|_| wrong(Field::DisplayName, Problem::NotText))?;
+    person.display_name =
+        read_display_name(form.text("display_name")).map_err(|problem| wrong(Field::DisplayName, problem))?;
     if !form.text("email").trim().is_empty() {
         person.email =
             Some(Email::parse(form.text("email")).map_err(|_| wrong(Field::Email, Problem::EmailInvalid))?);
@@ -235,6 +237,14 @@ async fn read(visit: &Visit) -> Result<Person, NotReady> {
         visit.app.passwords.hash(&password, visit.now).await.map_err(|r| NotReady::Failure(r.into()))?;
     put(&mut person, &stored, visit.now);
     Ok(person)
+}
+
+/// The display name that was typed, or what is wrong with it, on a page.
+pub fn read_display_name(typed: &str) -> Result<Option<String>, Problem> {
+    tidy_display_name(typed).map_err(|_| match typed.trim().len() > MAX_DISPLAY_NAME {
+        true => Problem::TextTooLong,
+        false => Problem::TextCharacters,
+    })
 }
 
 /// What is wrong with a user name, on a page.

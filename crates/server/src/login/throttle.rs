@@ -69,21 +69,48 @@ impl Throttle {
                 network: Some(self.name.short_tag(&[b"network", Network::of(client).to_string().as_bytes()])),
             },
         };
+        self.count_both(counted, now).await?;
+        Ok(counted)
+    }
+
+    /// Counts the code of a device that somebody types, by who they are and by their network, or says how long to wait.
+    pub async fn user_code(&self, person: PersonId, client: IpAddr, now: Moment) -> Result<Counted, Failure> {
+        let network = Network::of(client).to_string();
+        let counted = Counted {
+            account: self.name.short_tag(&[b"user code", person.as_bytes()]),
+            network: Some(self.name.short_tag(&[b"user code network", network.as_bytes()])),
+        };
+        self.count_both(counted, now).await?;
+        Ok(counted)
+    }
+
+    async fn count_both(&self, counted: Counted, now: Moment) -> Result<(), Failure> {
         let account = self.count(counted.account, self.account, now);
         match counted.network {
-            None => account.await?,
+            None => account.await,
             Some(network) => {
                 // Both wait for one group commit. What one refuses the other may have counted: it was an attempt.
                 let (account, network) = tokio::join!(account, self.count(network, self.network, now));
-                account.and(network)?;
+                account.and(network)
             }
         }
-        Ok(counted)
     }
 
     /// Counts the session of a guest, at the rate of a network's sign-ins.
     pub async fn guest(&self, client: IpAddr, now: Moment) -> Result<(), Failure> {
         let network = self.name.short_tag(&[b"guest", Network::of(client).to_string().as_bytes()]);
+        self.count(network, self.network, now).await
+    }
+
+    /// Counts the registration of a client, at a rate of its own for each network.
+    pub async fn registration(&self, client: IpAddr, rate: Rate, now: Moment) -> Result<(), Failure> {
+        let network = self.name.short_tag(&[b"registration", Network::of(client).to_string().as_bytes()]);
+        self.count(network, rate, now).await
+    }
+
+    /// Counts a device that asks without proving anything, at the rate of a network's sign-ins.
+    pub async fn device(&self, client: IpAddr, now: Moment) -> Result<(), Failure> {
+        let network = self.name.short_tag(&[b"device", Network::of(client).to_string().as_bytes()]);
         self.count(network, self.network, now).await
     }
 

@@ -19,6 +19,8 @@ use crate::face::answer::{self, Answer};
 use crate::face::failure::Failure;
 use crate::face::page::{LoginError, LoginPage};
 use crate::face::visit::Visit;
+use crate::oauth::authorize::flow::Flow;
+use crate::oauth::authorize::web::card;
 use crate::session::url;
 use crate::session::view::SessionView;
 use crate::session::web::{UserView, hand_over};
@@ -40,7 +42,9 @@ pub async fn page(visit: Visit) -> Answer {
             _ => answer::see_other(target),
         };
     }
-    answer::page(&visit, &form(&visit, back.as_ref(), "", false, None))
+    let typed: String = visit.query.text("login_hint").chars().take(320).collect();
+    let page = form(&visit, back.as_ref(), &typed, false, None).await?;
+    show(&visit, StatusCode::OK, page)
 }
 
 /// `POST /login`
@@ -57,7 +61,7 @@ pub async fn submit(visit: Visit) -> Answer {
     };
     let (person, opened) = match flow::sign_in(&visit, given).await {
         Ok(signed_in) => signed_in,
-        Err(failure) => return refused(&visit, back.as_ref(), username, remember, failure),
+        Err(failure) => return refused(&visit, back.as_ref(), username, remember, failure).await,
     };
     let target = back.as_ref().map_or("/account", ReturnTo::target);
     if by_url {
@@ -71,7 +75,7 @@ pub async fn submit(visit: Visit) -> Answer {
 }
 
 /// The form again, with what was wrong; everything but the password is kept.
-fn refused(
+async fn refused(
     visit: &Visit,
     back: Option<&ReturnTo>,
     username: &str,
@@ -88,23 +92,32 @@ fn refused(
         _ => return Err(failure),
     };
     failure.log(&visit.request, &visit.path);
-    let page = form(visit, back, username, remember, Some(error));
-    let mut response = answer::page_with(visit, answer::status(refusal.row().status), &page)?;
+    let page = form(visit, back, username, remember, Some(error)).await?;
+    let mut response = show(visit, answer::status(refusal.row().status), page)?;
     if let Some(seconds) = refusal.retry_after_seconds() {
         response.headers_mut().insert(RETRY_AFTER, http::HeaderValue::from(seconds));
     }
     Ok(response)
 }
 
-fn form(
+/// The page, and the redirect URI of the client that the person is on the way to.
+async fn form(
     visit: &Visit,
     back: Option<&ReturnTo>,
     username: &str,
     remember: bool,
     error: Option<LoginError>,
-) -> LoginPage {
+) -> Result<(LoginPage, Option<Box<str>>), Failure> {
     let app = back.and_then(ReturnTo::app);
-    LoginPage {
+    let flow = match back {
+        Some(back) => Flow::in_target(&visit.app, back.target(), visit.now).await?,
+        None => None,
+    };
+    let client = match &flow {
+        Some(flow) => visit.app.oauth.clients.find(&flow.request.client, visit.now).await?,
+        None => None,
+    };
+    let page = LoginPage {
         action: "/login".to_owned(),
         csrf: visit.token("login"),
         username: username.chars().take(320).collect(),
@@ -113,6 +126,16 @@ fn form(
         error,
         return_to: back.map(|back| back.target().to_owned()),
         app: app.map(|host| visit.app.gatehouse.name(host).unwrap_or(host).to_owned()),
+        client: client.map(|client| card(&client.record)),
+    };
+    Ok((page, flow.map(|flow| flow.request.redirect_uri)))
+}
+
+/// Browsers follow a form only to where its page says that it may lead, also by redirects: to the client in the end.
+fn show(visit: &Visit, status: StatusCode, (page, redirect_uri): (LoginPage, Option<Box<str>>)) -> Answer {
+    match redirect_uri {
+        Some(uri) => answer::page_leading_to(visit, status, &page, &uri),
+        None => answer::page_with(visit, status, &page),
     }
 }
 

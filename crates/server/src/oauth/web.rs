@@ -1,7 +1,7 @@
 //! Metadata (RFC 8414), key set (RFC 7517 §5) and status lists (Token Status List, draft-ietf-oauth-status-list-21).
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -21,6 +21,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::events;
+use super::metadata::RESOURCE_METADATA;
 use crate::app::App;
 use crate::tokens::mint::list_uri;
 
@@ -34,6 +35,7 @@ pub const STATUS_LISTS_COUNT: u32 = 2;
 /// Status lists as they were signed last.
 #[derive(Debug, Default)]
 pub struct Published {
+    metadata: OnceLock<(Bytes, String)>,
     signed: Mutex<HashMap<ListId, Arc<Signed>>>,
     /// Held while a list is packed and signed: one work serves everybody who asks meanwhile.
     signing: tokio::sync::Mutex<()>,
@@ -51,15 +53,19 @@ struct Signed {
 pub async fn answer(app: &Arc<App>, path: &str, headers: &HeaderMap) -> Option<Response<Body>> {
     let known = headers.get(IF_NONE_MATCH);
     match path {
-        "/.well-known/oauth-authorization-server" => {
-            let body = metadata(app).to_string();
-            Some(published(
-                known,
-                "application/json",
-                &etag(body.as_bytes()),
-                body.into(),
-                Duration::from_secs(3600),
-            ))
+        "/.well-known/oauth-authorization-server" | "/.well-known/openid-configuration" => {
+            // Nothing in it changes while the program runs.
+            let (body, etag) = app.published.metadata.get_or_init(|| {
+                let body = Bytes::from(super::metadata::document(app).to_string());
+                let etag = etag(&body);
+                (body, etag)
+            });
+            Some(published(known, "application/json", etag, body.clone(), Duration::from_secs(3600)))
+        }
+        RESOURCE_METADATA => {
+            let body = super::metadata::userinfo(app).to_string();
+            let etag = etag(body.as_bytes());
+            Some(published(known, "application/json", &etag, body.into(), Duration::from_secs(3600)))
         }
         "/oauth/jwks" => {
             let set = app.tokens.mint.ring().jwks(app.clock.now());
@@ -95,19 +101,6 @@ pub async fn answer(app: &Arc<App>, path: &str, headers: &HeaderMap) -> Option<R
             })
         }
     }
-}
-
-/// What a client has to know (RFC 8414 §2).
-fn metadata(app: &App) -> serde_json::Value {
-    let issuer = app.tokens.mint.issuer();
-    json!({
-        "issuer": issuer,
-        "jwks_uri": format!("{issuer}/oauth/jwks"),
-        "response_types_supported": [],
-        "grant_types_supported": [],
-        "status_list_aggregation_endpoint": format!("{issuer}/oauth/status"),
-        "gateward_status_events": format!("{issuer}/oauth/status/events"),
-    })
 }
 
 /// The claims of a status list token (Token Status List §5.1).

@@ -75,8 +75,10 @@ pub async fn change_own(
         put(person, &stored, visit.now);
         Ok(())
     };
+    let announced = sessions.announce_end(person.id, Some(session), visit.now).await;
     changed(sessions.people().change(person.id, visit.now, set).await)?;
     sessions.tidy(person.id, Some(session), &open, visit.now).await?;
+    announced?;
     visit.record(visit.event(Fact::PasswordChanged, Some(person.id))).await;
     Ok(sessions.renew(session, visit.now).await?.ok_or(Refusal::NotSignedIn)?)
 }
@@ -122,11 +124,13 @@ pub async fn redeem(visit: &Visit, code: &str, text: &str, again: &str) -> Resul
         }
         false => Err(Refusal::CodeInvalid),
     };
+    let announced = visit.app.sessions.announce_end(person.id, None, visit.now).await;
     match changed(visit.app.sessions.people().change(person.id, visit.now, redeem).await) {
         Err(Failure::Refusal(Refusal::CodeInvalid)) => return Err(invalid()),
         other => other?,
     };
     visit.app.sessions.end_all(person.id, visit.now).await?;
+    announced?;
     visit.record(visit.event(Fact::PasswordReset, Some(person.id))).await;
     Ok(person.id)
 }

@@ -12,7 +12,7 @@ pub mod web;
 use std::sync::Arc;
 
 use gateward_kernel::person::password::{Password, PasswordProblem, judge};
-use gateward_kernel::person::{Person, StoredPassword};
+use gateward_kernel::person::{Detail, Person, StoredPassword};
 use gateward_kernel::refusal::Refusal;
 use gateward_kernel::secret::Entropy;
 use gateward_kernel::time::Moment;
@@ -106,6 +106,10 @@ impl Passwords {
             Some(person.name.key()),
             person.email.as_ref().map(|email| email.as_str()),
             person.display_name.as_deref(),
+            person.profile.get(Detail::GivenName),
+            person.profile.get(Detail::MiddleName),
+            person.profile.get(Detail::FamilyName),
+            person.profile.get(Detail::Nickname),
         ];
         judge(password, self.min_length, |lower| self.blocklist.holds(lower), words.into_iter().flatten())
     }

@@ -19,8 +19,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use super::Front;
+use crate::certificate::ClientCertificate;
 use crate::config::Limits;
 use crate::face::payload::Payload;
 
@@ -37,10 +39,13 @@ pub(super) async fn serve_connection(
     stopping: watch::Receiver<bool>,
 ) {
     match tls {
-        None => serve_stream(front, stream, peer, limits, stopping).await,
+        None => serve_stream(front, stream, peer, None, limits, stopping).await,
         Some(acceptor) => {
             match tokio::time::timeout(limits.header_time.duration(), acceptor.accept(stream)).await {
-                Ok(Ok(stream)) => serve_stream(front, stream, peer, limits, stopping).await,
+                Ok(Ok(stream)) => {
+                    let certificate = certificate_of(&stream, peer);
+                    serve_stream(front, stream, peer, certificate, limits, stopping).await;
+                }
                 Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS connection"),
                 Err(_) => tracing::debug!(%peer, "the TLS handshake took too long"),
             }
@@ -48,10 +53,19 @@ pub(super) async fn serve_connection(
     }
 }
 
+/// The certificate the client has shown; one that cannot be read is as good as none.
+fn certificate_of(stream: &TlsStream<TcpStream>, peer: SocketAddr) -> Option<Arc<ClientCertificate>> {
+    let (own, chain) = stream.get_ref().1.peer_certificates()?.split_first()?;
+    let chain = chain.iter().map(|one| one.to_vec()).collect();
+    let read = ClientCertificate::read(own, chain);
+    read.inspect_err(|error| tracing::debug!(%peer, "the client's certificate {error}")).ok().map(Arc::new)
+}
+
 async fn serve_stream<S>(
     front: Front,
     stream: S,
     peer: SocketAddr,
+    certificate: Option<Arc<ClientCertificate>>,
     limits: &Limits,
     stopping: watch::Receiver<bool>,
 ) where
@@ -60,7 +74,10 @@ async fn serve_stream<S>(
     let used = Arc::new(Use { order: AtomicU8::new(GO_ON), ..Use::default() });
     let during = used.clone();
     let request_time = limits.request_time.duration();
-    let service = service_fn(move |request: hyper::Request<Incoming>| {
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        if let Some(certificate) = &certificate {
+            request.extensions_mut().insert(certificate.clone());
+        }
         if let Some(response) = front.answer_at_once(&request, peer) {
             during.begun.fetch_add(1, Ordering::Relaxed);
             return Answering::Now(Some(response));

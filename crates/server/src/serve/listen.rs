@@ -69,8 +69,19 @@ impl Listening {
         tls: Option<Arc<Tls>>,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> anyhow::Result<JoinHandle<()>> {
+        self.serve_front(&Front::new(&app), app, tls, stop)
+    }
+
+    /// The same with another front.
+    pub fn serve_front(
+        self,
+        front: &Front,
+        app: Arc<App>,
+        tls: Option<Arc<Tls>>,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> anyhow::Result<JoinHandle<()>> {
         let listener = self.socket.listen(BACKLOG).map_err(|error| refused(self.address, &error))?;
-        let mut door = Door { workers: Workers::start(&Front::new(&app))?, app, tls };
+        let mut door = Door { workers: Workers::start(front)?, app, tls };
         Ok(tokio::spawn(async move {
             tokio::select! {
                 () = stop => {}

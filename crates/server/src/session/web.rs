@@ -6,9 +6,9 @@ use gateward_kernel::id::SessionId;
 use gateward_kernel::person::Person;
 use gateward_kernel::redirect::ReturnTo;
 use gateward_kernel::refusal::Refusal;
-use gateward_kernel::session::{Data, DataRefusal, Transport};
+use gateward_kernel::session::{Data, DataRefusal, Session, Transport};
 use http::header::{ETAG, IF_MATCH, SET_COOKIE};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -17,6 +17,8 @@ use crate::face::answer::{self, Answer};
 use crate::face::failure::Failure;
 use crate::face::page::{LogoutPage, SignedOutPage};
 use crate::face::visit::Visit;
+use crate::oauth::logout::browser_state;
+use crate::oauth::logout::web::leave;
 
 /// The person in JSON.
 #[derive(Debug, Serialize)]
@@ -205,6 +207,7 @@ pub fn hand_over(
         Transport::Cookie => {
             let header = visit.app.cookies.session(&opened.session.record, &text, visit.now)?;
             response.headers_mut().append(SET_COOKIE, header);
+            put_state(visit, Some(&opened.session.record), response);
         }
         Transport::Header | Transport::Url => {
             let mut value = HeaderValue::from_str(&text).map_err(http::Error::from)?;
@@ -221,6 +224,13 @@ pub fn hand_over(
 pub fn clear_cookie(visit: &Visit, response: &mut Response) {
     if let Ok(header) = visit.app.cookies.session.clear() {
         response.headers_mut().append(SET_COOKIE, header);
+    }
+    put_state(visit, None, response);
+}
+
+fn put_state(visit: &Visit, session: Option<&Session>, response: &mut Response) {
+    if let Some(cookie) = browser_state::follow(visit, session) {
+        response.headers_mut().append(SET_COOKIE, cookie);
     }
 }
 
@@ -246,7 +256,7 @@ pub async fn logout(visit: Visit) -> Answer {
 
 /// `GET /logout`: asks first, so that no link can sign anybody out.
 pub async fn logout_page(visit: Visit) -> Answer {
-    let Some(person) = visit.person() else { return answer::page(&visit, &SignedOutPage {}) };
+    let Some(person) = visit.person() else { return answer::page(&visit, &SignedOutPage::default()) };
     let page = LogoutPage {
         csrf: visit.token("logout"),
         display_name: person.display_name.clone().unwrap_or_default(),
@@ -258,19 +268,11 @@ pub async fn logout_page(visit: Visit) -> Answer {
 
 /// `POST /logout`
 pub async fn logout_form(visit: Visit) -> Answer {
+    let ended = visit.living.as_ref().map(|living| living.session.clone());
     sign_out(&visit).await?;
     let back = ReturnTo::read(visit.form.text("return_to"), &visit.app.base, |host| visit.app.is_app(host));
-    let mut response = match back {
-        Some(back) => answer::see_other(back.target())?,
-        None => {
-            let signed_out = Visit { living: None, ..visit };
-            let mut response = answer::page_with(&signed_out, StatusCode::OK, &SignedOutPage {})?;
-            clear_cookie(&signed_out, &mut response);
-            return Ok(response);
-        }
-    };
-    clear_cookie(&visit, &mut response);
-    Ok(response)
+    let next = back.map(|back| back.target().to_owned());
+    leave(visit, ended, next).await
 }
 
 async fn sign_out(visit: &Visit) -> Result<(), Failure> {

@@ -17,8 +17,18 @@ pub const OF_SESSIONS: [&str; 2] = [Session::KIND, Roster::KIND];
 /// The kinds of records that belong to opaque access tokens.
 pub const OF_TOKENS: [&str; 1] = [AccessToken::KIND];
 /// The kinds of records that live with people. Signs of life are not copied: the nodes give new ones.
-pub const OF_DIRECTORY: [&str; 7] =
-    ["grant", "cut", "status-list", "status-block", "used-command", "bucket", "setup"];
+pub const OF_DIRECTORY: [&str; 10] = [
+    "client",
+    "registry",
+    "consents",
+    "grant",
+    "cut",
+    "status-list",
+    "status-block",
+    "used-command",
+    "bucket",
+    "setup",
+];
 
 /// So many are read at a time.
 const STRETCH: usize = 500;

@@ -12,7 +12,7 @@ use gateward_kernel::session::{Session, Transport};
 use gateward_kernel::token::Scope;
 use serde::Serialize;
 
-use super::mint::Minted;
+use super::mint::{Minted, Order};
 use super::resource::Resource;
 use crate::face::failure::Failure;
 use crate::face::visit::Visit;
@@ -20,6 +20,8 @@ use crate::people::Known;
 
 /// The client of people's own apps that sign in by name and password.
 pub const FIRST_PARTY: &str = "first-party";
+/// The client of tokens that an administrator signs.
+pub const COMMAND_LINE: &str = "command-line";
 
 /// Tokens on their way to their client.
 #[derive(Debug)]
@@ -92,6 +94,7 @@ async fn begin_in(
         proofs: subject.proofs.clone(),
         audience: resource.audience.clone(),
         scope,
+        extent: None,
     };
     let tokens = &visit.app.tokens;
     let grant = tokens.grants.begin(given, visit.now).await?;
@@ -110,7 +113,8 @@ async fn issue(
 ) -> Result<Issued, Failure> {
     let tokens = &visit.app.tokens;
     let bound = session.as_ref().map(|session| &session.record);
-    let access = tokens.mint.access_token(grant, bound, person.person(), resource, visit.now).await?;
+    let order = Order::whole(grant, bound, person.person(), resource);
+    let access = tokens.mint.access_token(&order, visit.now).await?;
     Ok(Issued { access, refresh: tokens.grants.token(grant), scope: grant.scope.clone(), session, person })
 }
 
@@ -120,6 +124,10 @@ pub async fn refresh(visit: &Visit, text: &str) -> Result<Issued, Failure> {
     let app = &visit.app;
     let token = RefreshToken::read(text.as_bytes()).map_err(|_| invalid())?;
     let (seen, generation) = app.tokens.grants.of_token(&token, visit.now).await?.ok_or_else(invalid)?;
+    // Those of OAuth clients are for the token endpoint, where the client proves itself.
+    if *seen.record.client != *FIRST_PARTY {
+        return Err(invalid());
+    }
     let session = match seen.record.session {
         None => None,
         // A use of the grant is a use of its session.
@@ -162,7 +170,10 @@ async fn reused(visit: &Visit, grant: &Grant, session: Option<&Loaded<Session>>)
 pub async fn give_back(visit: &Visit, text: &str) -> Result<(), Failure> {
     let app = &visit.app;
     let Ok(token) = RefreshToken::read(text.as_bytes()) else { return Ok(()) };
-    let Some((grant, _)) = app.tokens.grants.of_token(&token, visit.now).await? else { return Ok(()) };
+    let found = app.tokens.grants.of_token(&token, visit.now).await?;
+    let Some((grant, _)) = found.filter(|(grant, _)| *grant.record.client == *FIRST_PARTY) else {
+        return Ok(());
+    };
     let session = match grant.record.session {
         None => None,
         Some(id) => app.sessions.find(id, visit.now).await?,

@@ -1,6 +1,8 @@
 //! Grants: load, decide, commit. What hangs on sessions ends with them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use gateward_guard::Dependents;
 use gateward_kernel::grant::{Ending, Given, Grant, Keys, RefreshPolicy, RefreshToken, Refreshed};
@@ -9,8 +11,9 @@ use gateward_kernel::ports::{Answer, Fault, FaultKind, Kv};
 use gateward_kernel::record::{Book, Decision, Loaded};
 use gateward_kernel::secret::{Entropy, RootKey};
 use gateward_kernel::session::Session;
-use gateward_kernel::status::SubjectTag;
+use gateward_kernel::status::{StatusIndex, SubjectTag};
 use gateward_kernel::time::Moment;
+use parking_lot::Mutex;
 
 use super::status::Status;
 
@@ -21,7 +24,11 @@ pub struct Grants {
     status: Arc<Status>,
     policy: RefreshPolicy,
     entropy: Arc<dyn Entropy>,
+    places: Mutex<HashMap<Box<str>, StatusIndex>>,
 }
+
+/// So many clients' places are remembered.
+const MOST_PLACES: usize = 10_000;
 
 impl std::fmt::Debug for Grants {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -40,16 +47,71 @@ impl Grants {
         entropy: Arc<dyn Entropy>,
     ) -> Arc<Self> {
         let book = Book::with_near_cache(kv, cache);
-        Arc::new(Grants { book, keys: Keys::new(root), status, policy, entropy })
+        Arc::new(Grants { book, keys: Keys::new(root), status, policy, entropy, places: Mutex::default() })
     }
 
     /// A new grant. It is worth nothing until its tokens are handed out, which is done after it was hung on its session.
     pub async fn begin(&self, given: Given, now: Moment) -> Result<Arc<Loaded<Grant>>, Fault> {
-        let id = GrantId::random(&*self.entropy);
-        let grant = Grant::begin(id, given, &*self.entropy, now, &self.policy);
-        let grant = grant.placed(self.status.place(now).await?);
+        let id = self.fresh_id();
         let contended = || Fault::new("entropy", FaultKind::Contended, "a random grant id was in use");
-        self.book.create(grant, now).await?.ok_or_else(contended)
+        self.begin_as(id, given, now).await?.ok_or_else(contended)
+    }
+
+    /// An id for a grant to come.
+    pub fn fresh_id(&self) -> GrantId {
+        GrantId::random(&*self.entropy)
+    }
+
+    /// The same under an id that was fixed before; none when that grant has been [forbidden](Self::forbid) meanwhile.
+    pub async fn begin_as(
+        &self,
+        id: GrantId,
+        given: Given,
+        now: Moment,
+    ) -> Result<Option<Arc<Loaded<Grant>>>, Fault> {
+        let grant = Grant::begin(id, given, &*self.entropy, now, &self.policy);
+        self.create(grant, now).await
+    }
+
+    /// A new grant that is over after `lifetime`: for an access token without a refresh token.
+    pub async fn begin_for(
+        &self,
+        given: Given,
+        lifetime: Duration,
+        now: Moment,
+    ) -> Result<Arc<Loaded<Grant>>, Fault> {
+        let mut grant = Grant::begin(self.fresh_id(), given, &*self.entropy, now, &self.policy);
+        grant.ends = grant.ends.min(now + lifetime);
+        let contended = || Fault::new("entropy", FaultKind::Contended, "a random grant id was in use");
+        self.create(grant, now).await?.ok_or_else(contended)
+    }
+
+    async fn create(&self, grant: Grant, now: Moment) -> Result<Option<Arc<Loaded<Grant>>>, Fault> {
+        let grant = grant.placed(self.status.place(now).await?);
+        self.book.create(grant, now).await
+    }
+
+    /// Ends a grant that there may be already, or will not come to be.
+    pub async fn forbid(&self, id: GrantId, given: Given, now: Moment) -> Result<(), Fault> {
+        let never = Grant::begin(id, given, &*self.entropy, now, &self.policy).end(Ending::Reused, now);
+        match self.book.create(never, now).await? {
+            Some(_) => Ok(()),
+            None => self.end(id, Ending::Reused, now).await,
+        }
+    }
+
+    /// Where the revocation of a client's own tokens is published. Many share a place: they are revoked by a cut of all.
+    pub async fn place_of_client(&self, client: &str, now: Moment) -> Result<StatusIndex, Fault> {
+        if let Some(place) = self.places.lock().get(client).filter(|place| place.is_open(now)) {
+            return Ok(*place);
+        }
+        let place = self.status.place(now).await?;
+        let mut places = self.places.lock();
+        if places.len() >= MOST_PLACES {
+            places.clear();
+        }
+        places.insert(client.into(), place);
+        Ok(place)
     }
 
     /// The grant's present refresh token.

@@ -4,16 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use data_encoding::BASE64URL_NOPAD;
+use gateward_kernel::confirmation::Confirmation;
 use gateward_kernel::grant::Grant;
 use gateward_kernel::handle::HandleKey;
 use gateward_kernel::id::AccessTokenId;
+use gateward_kernel::jose::SignatureAlgorithm;
 use gateward_kernel::person::Person;
 use gateward_kernel::ports::{Fault, FaultKind, Kv};
 use gateward_kernel::record::Book;
 use gateward_kernel::secret::{Entropy, RootKey, Secret};
-use gateward_kernel::session::{Method, Session};
+use gateward_kernel::session::{Method, Proof, Session};
+use gateward_kernel::status::StatusIndex;
 use gateward_kernel::time::Moment;
-use gateward_kernel::token::{AccessClaims, AccessToken, OpaqueToken, StatusClaim, StatusListClaim};
+use gateward_kernel::token::{
+    AccessClaims, AccessToken, Audience, OpaqueToken, Scope, StatusClaim, StatusListClaim,
+};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
@@ -40,6 +45,96 @@ impl std::fmt::Debug for Mint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Mint")
     }
+}
+
+/// What an access token is to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Order<'a> {
+    /// Whose it is.
+    pub holder: Holder<'a>,
+    /// For which client.
+    pub client: &'a str,
+    /// For which resources.
+    pub audience: &'a Audience,
+    /// What it allows.
+    pub scope: &'a Scope,
+    /// What it is, for how long, and how it is signed.
+    pub terms: Terms,
+    /// The key that its bearer has to prove.
+    pub confirmation: Confirmation,
+    /// Rich authorization details.
+    pub details: Option<&'a Value>,
+    /// Who acts for the person.
+    pub act: Option<&'a Value>,
+}
+
+impl<'a> Order<'a> {
+    /// Everything that this grant yields, on the terms of its resource.
+    pub fn whole(
+        grant: &'a Grant,
+        session: Option<&'a Session>,
+        person: &'a Person,
+        resource: &Resource,
+    ) -> Self {
+        Order {
+            holder: Holder::Grant { grant, session, person },
+            client: &grant.client,
+            audience: &grant.audience,
+            scope: &grant.scope,
+            terms: resource.terms(),
+            confirmation: Confirmation::NONE,
+            details: None,
+            act: None,
+        }
+    }
+}
+
+/// Whose an access token is.
+#[derive(Clone, Copy, Debug)]
+pub enum Holder<'a> {
+    /// What a person gave.
+    Grant {
+        /// What they gave.
+        grant: &'a Grant,
+        /// The session it hangs on.
+        session: Option<&'a Session>,
+        /// Who they are.
+        person: &'a Person,
+    },
+    /// The client's own, and where its revocation is published.
+    Client(StatusIndex),
+}
+
+impl<'a> Holder<'a> {
+    const fn grant(&self) -> Option<&'a Grant> {
+        match self {
+            Holder::Grant { grant, .. } => Some(grant),
+            Holder::Client(_) => None,
+        }
+    }
+
+    const fn place(&self) -> Option<StatusIndex> {
+        match self {
+            Holder::Grant { grant, .. } => grant.status,
+            Holder::Client(place) => Some(*place),
+        }
+    }
+}
+
+/// What an access token is, for how long, and how it is signed.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// What it is.
+    pub format: TokenFormat,
+    /// For how long it counts.
+    pub lifetime: Duration,
+    /// How it is signed.
+    pub algorithm: SignatureAlgorithm,
+}
+
+/// When the person proved last who they are.
+pub fn auth_time(proofs: &[Proof]) -> Option<Moment> {
+    proofs.iter().map(|proof| proof.at).max()
 }
 
 /// An access token, for its client's eyes only.
@@ -74,67 +169,74 @@ impl Mint {
         }
     }
 
-    /// An access token for this resource, from this grant. It ends with the grant and the session at the latest.
-    pub async fn access_token(
-        &self,
-        grant: &Grant,
-        session: Option<&Session>,
-        person: &Person,
-        resource: &Resource,
-        now: Moment,
-    ) -> Result<Minted, Fault> {
-        let ends = session.map_or(grant.ends, |session| grant.ends.min(session.ends));
-        let expires = (now + resource.lifetime).min(ends);
-        let token = match resource.format {
-            TokenFormat::Jwt => Zeroizing::new(self.jwt(grant, person, resource, now, expires)?),
-            TokenFormat::Opaque => self.opaque(grant, now, expires).await?,
+    /// An access token. It ends with the grant and the session at the latest.
+    pub async fn access_token(&self, order: &Order<'_>, now: Moment) -> Result<Minted, Fault> {
+        let ends = match &order.holder {
+            Holder::Grant { grant, session: Some(session), .. } => grant.ends.min(session.ends),
+            Holder::Grant { grant, session: None, .. } => grant.ends,
+            Holder::Client(_) => Moment::NEVER,
+        };
+        let expires = (now + order.terms.lifetime).min(ends);
+        let token = match order.terms.format {
+            TokenFormat::Jwt => Zeroizing::new(self.jwt(order, now, expires)?),
+            TokenFormat::Opaque => self.opaque(order, now, expires).await?,
         };
         Ok(Minted { token, expires_in: expires.since(now) })
     }
 
-    fn jwt(
-        &self,
-        grant: &Grant,
-        person: &Person,
-        resource: &Resource,
-        now: Moment,
-        expires: Moment,
-    ) -> Result<String, Fault> {
+    fn jwt(&self, order: &Order<'_>, now: Moment, expires: Moment) -> Result<String, Fault> {
         let mut jti = [0; 16];
         self.entropy.fill(&mut jti);
-        let (sub, jti, sid) =
-            (grant.person.to_string(), BASE64URL_NOPAD.encode(&jti), grant.session.map(|id| id.to_string()));
-        let uri = grant.status.map(|place| (place.index, list_uri(&self.issuer, place.list)));
-        let amr: Vec<&str> = grant.proofs.iter().map(|proof| method(proof.method)).collect();
-        let custom = self.custom(person);
-        let claims = AccessClaims {
+        let jti = BASE64URL_NOPAD.encode(&jti);
+        let place = order.holder.place();
+        let uri = place.map(|place| (place.index, list_uri(&self.issuer, place.list)));
+        let mut claims = AccessClaims {
             iss: &self.issuer,
-            sub: &sub,
-            aud: &grant.audience,
+            sub: order.client,
+            aud: order.audience,
             exp: expires.seconds(),
             iat: now.seconds(),
             jti: &jti,
-            client_id: &grant.client,
-            scope: &grant.scope,
-            auth_time: grant.proofs.iter().map(|proof| proof.at).max().map(Moment::seconds),
+            client_id: order.client,
+            scope: order.scope,
+            auth_time: None,
             acr: None,
-            amr: &amr,
-            sid: sid.as_deref(),
-            groups: self.groups.then_some(&*person.groups).filter(|groups| !groups.is_empty()),
+            amr: &[],
+            sid: None,
+            grant: None,
+            groups: None,
+            cnf: order.confirmation,
+            authorization_details: order.details,
+            act: order.act,
             status: uri
                 .as_ref()
                 .map(|(idx, uri)| StatusClaim { status_list: StatusListClaim { idx: *idx, uri } }),
             issued: now.micros(),
-            custom: custom.as_ref(),
+            custom: None,
         };
-        self.sign(ACCESS_TYPE, resource.algorithm, &claims, now)
+        let Holder::Grant { grant, person, .. } = &order.holder else {
+            return self.sign(ACCESS_TYPE, order.terms.algorithm, &claims, now);
+        };
+        let (sub, sid) = (grant.person.to_string(), grant.session.map(|id| id.to_string()));
+        let id = grant.extent.as_ref().map(|_| grant.id.to_string());
+        let amr: Vec<&str> = grant.proofs.iter().map(|proof| method(proof.method)).collect();
+        let custom = self.custom(person);
+        claims.sub = &sub;
+        claims.sid = sid.as_deref();
+        claims.grant = id.as_deref();
+        claims.amr = &amr;
+        claims.custom = custom.as_ref();
+        claims.auth_time = auth_time(&grant.proofs).map(Moment::seconds);
+        claims.acr = grant.extent.as_ref().and_then(|extent| extent.acr.as_deref());
+        claims.groups = self.groups.then_some(&*person.groups).filter(|groups| !groups.is_empty());
+        self.sign(ACCESS_TYPE, order.terms.algorithm, &claims, now)
     }
 
     /// Signs claims as a JWT of this type.
     pub fn sign(
         &self,
         typ: &'static str,
-        algorithm: gateward_kernel::jose::SignatureAlgorithm,
+        algorithm: SignatureAlgorithm,
         claims: &impl Serialize,
         now: Moment,
     ) -> Result<String, Fault> {
@@ -151,20 +253,30 @@ impl Mint {
         (!found.is_empty()).then_some(found)
     }
 
-    async fn opaque(&self, grant: &Grant, now: Moment, expires: Moment) -> Result<Zeroizing<String>, Fault> {
+    async fn opaque(
+        &self,
+        order: &Order<'_>,
+        now: Moment,
+        expires: Moment,
+    ) -> Result<Zeroizing<String>, Fault> {
         let secret = Secret::random(&*self.entropy);
         let handle = self.handles.handle(AccessTokenId::random(&*self.entropy), secret);
+        let grant = order.holder.grant();
+        let extent = grant.and_then(|grant| grant.extent.clone());
         let token = AccessToken {
             id: handle.id,
             digest: handle.digest(),
-            grant: grant.id,
-            session: grant.session,
-            person: grant.person,
-            client: grant.client.clone(),
-            since: grant.since,
-            proofs: grant.proofs.clone(),
-            audience: grant.audience.clone(),
-            scope: grant.scope.clone(),
+            grant: grant.map(|grant| grant.id),
+            session: grant.and_then(|grant| grant.session),
+            person: grant.map(|grant| grant.person),
+            client: order.client.into(),
+            since: grant.map_or(now, |grant| grant.since),
+            proofs: grant.map(|grant| grant.proofs.clone()).unwrap_or_default(),
+            audience: order.audience.clone(),
+            scope: order.scope.clone(),
+            confirmation: order.confirmation,
+            extent,
+            act: order.act.cloned(),
             issued: now,
             expires,
         };
@@ -192,6 +304,11 @@ impl Mint {
         &self.ring
     }
 
+    /// The names of the custom claims that the settings give away.
+    pub fn claims(&self) -> &[String] {
+        &self.claims
+    }
+
     /// The issuer's name.
     pub fn issuer(&self) -> &str {
         &self.issuer
@@ -204,7 +321,7 @@ pub fn list_uri(issuer: &str, list: gateward_kernel::id::ListId) -> String {
 }
 
 /// The name of a method in `amr` (RFC 8176).
-fn method(method: Method) -> &'static str {
+pub fn method(method: Method) -> &'static str {
     match method {
         Method::Password => "pwd",
     }

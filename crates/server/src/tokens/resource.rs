@@ -6,7 +6,13 @@ use gateward_kernel::jose::SignatureAlgorithm;
 use gateward_kernel::refusal::Refusal;
 use gateward_kernel::token::{Audience, NotAScope, Scope};
 
+use super::mint::Terms;
 use crate::config::{Settings, TokenFormat};
+
+/// Where UserInfo is.
+pub const USERINFO: &str = "/oauth/userinfo";
+/// The scopes of OpenID Connect (Core §5.4, §11), and `groups`.
+pub const STANDARD_SCOPES: &str = "openid profile email address phone groups offline_access";
 
 /// One of them.
 #[derive(Clone, Debug)]
@@ -23,11 +29,20 @@ pub struct Resource {
     pub algorithm: SignatureAlgorithm,
 }
 
+impl Resource {
+    /// What its access tokens are.
+    pub const fn terms(&self) -> Terms {
+        Terms { format: self.format, lifetime: self.lifetime, algorithm: self.algorithm }
+    }
+}
+
 /// All of them.
 #[derive(Clone, Debug)]
 pub struct Resources {
     own: Resource,
+    userinfo: Resource,
     others: Vec<Resource>,
+    for_clients: Vec<SignatureAlgorithm>,
 }
 
 impl Resources {
@@ -41,6 +56,11 @@ impl Resources {
             format: tokens.format,
             algorithm: tokens.algorithm.0,
         };
+        let userinfo = Resource {
+            audience: Audience::of(&format!("{issuer}{USERINFO}"))?,
+            scopes: STANDARD_SCOPES.parse()?,
+            ..own.clone()
+        };
         let mut others = Vec::new();
         for resource in &settings.resource {
             let scopes: Vec<&str> = resource.scopes.iter().map(|scope| scope.as_str()).collect();
@@ -52,7 +72,8 @@ impl Resources {
                 algorithm: resource.algorithm.unwrap_or(tokens.algorithm).0,
             });
         }
-        Ok(Resources { own, others })
+        let for_clients = settings.oauth.algorithms.iter().map(|algorithm| algorithm.0).collect();
+        Ok(Resources { own, userinfo, others, for_clients })
     }
 
     /// The resource of that name; the own API when none is named.
@@ -61,10 +82,21 @@ impl Resources {
         std::iter::once(&self.own).chain(&self.others).find(|resource| resource.audience.has(name))
     }
 
-    /// Every algorithm that is in use.
+    /// UserInfo: what the access tokens of OAuth clients are for when they ask for nothing else. They never open the own API.
+    pub const fn userinfo(&self) -> &Resource {
+        &self.userinfo
+    }
+
+    /// The resources of the settings.
+    pub fn others(&self) -> &[Resource] {
+        &self.others
+    }
+
+    /// Every algorithm that is in use: for access tokens, and for what else is signed for clients.
     pub fn algorithms(&self) -> Vec<SignatureAlgorithm> {
         let mut all: Vec<_> =
             std::iter::once(&self.own).chain(&self.others).map(|one| one.algorithm).collect();
+        all.extend(&self.for_clients);
         all.sort_unstable_by_key(|algorithm| algorithm.name());
         all.dedup();
         all

@@ -142,6 +142,20 @@ impl Status {
         }
     }
 
+    /// Whether what was issued to this subject at that moment was cut.
+    pub async fn is_cut(&self, subject: SubjectTag, issued: Moment, now: Moment) -> Result<bool, Fault> {
+        if let Some(answer) = self.is_cut_in_memory(subject, issued) {
+            return Ok(answer);
+        }
+        Ok(self.cuts.load(subject, now).await?.is_some_and(|cut| issued <= cut.record.at))
+    }
+
+    /// The same from memory alone; `None` when memory cannot tell.
+    pub fn is_cut_in_memory(&self, subject: SubjectTag, issued: Moment) -> Option<bool> {
+        let known = self.known.read();
+        known.is_whole.then(|| known.cuts.get(&subject).is_some_and(|(at, _)| issued <= *at))
+    }
+
     /// Whether a token was revoked, by its place in a list.
     pub async fn is_revoked(&self, list: ListId, index: u32, now: Moment) -> Result<bool, Fault> {
         if let Some(answer) = self.is_revoked_in_memory(list, index) {

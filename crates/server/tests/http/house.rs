@@ -74,6 +74,7 @@ impl House {
         let app = open_with(settings, base, Missing::Create, clock.clone(), entropy).await.unwrap();
         app.tokens.mint.ring().start(clock.now()).await.unwrap();
         tokio::spawn(gateward::jobs::follow_status(app.clone()));
+        tokio::spawn(gateward::jobs::tell_logouts(app.clone()));
         let (stop, stopped) = oneshot::channel::<()>();
         let stop_when_dropped = async move {
             let _dropped = stopped.await;

@@ -9,6 +9,13 @@ use serde_json::{Value, json};
 use crate::house::within_a_second;
 use crate::machine::{Machine, Running};
 
+/// A machine whose installation signs with ES256 alone.
+fn machine() -> Machine {
+    let mut machine = Machine::new();
+    machine.set("GATEWARD_OAUTH__ALGORITHMS", "ES256");
+    machine
+}
+
 /// A data directory that was served from once, and is served from.
 async fn served(machine: &Machine) -> Running {
     machine.add(&["root", "--admin"]).await;
@@ -59,7 +66,7 @@ fn written(machine: &Machine, name: &str, text: &str) -> String {
 
 #[tokio::test]
 async fn keys_rotate_and_go_in_the_running_server() {
-    let machine = Machine::new();
+    let machine = machine();
     let server = served(&machine).await;
     assert_eq!(listed(&machine).await, words(&[("ES256-1", "active")]));
     let first = kid(&machine, "ES256-1").await;
@@ -101,7 +108,7 @@ async fn keys_rotate_and_go_in_the_running_server() {
 
 #[tokio::test]
 async fn keys_come_in_and_go_out_as_jwk_and_pem() {
-    let machine = Machine::new();
+    let machine = machine();
     let server = served(&machine).await;
     let entropy = SeededEntropy::new(3);
     let key = Jwk::generate(SignatureAlgorithm::Es256, &entropy).unwrap();
@@ -151,7 +158,7 @@ async fn keys_come_in_and_go_out_as_jwk_and_pem() {
 
 #[tokio::test]
 async fn what_is_no_key_to_sign_with_is_refused() {
-    let machine = Machine::new();
+    let machine = machine();
     let _server = served(&machine).await;
     let entropy = SeededEntropy::new(4);
     let key = Jwk::generate(SignatureAlgorithm::Es256, &entropy).unwrap();
@@ -197,7 +204,7 @@ async fn what_is_no_key_to_sign_with_is_refused() {
 
 #[tokio::test]
 async fn keys_are_encrypted_under_another_key_without_a_stop() {
-    let mut machine = Machine::new();
+    let mut machine = machine();
     let server = served(&machine).await;
     machine.json(&["key", "rotate"]).await;
     within_a_second("key rotate", async || published(&server).await.len() == 2).await;

@@ -11,6 +11,7 @@
 
 mod house;
 mod machine;
+mod site;
 mod wire;
 
 mod answers;
@@ -25,6 +26,9 @@ mod forward_token;
 mod keys;
 mod login;
 mod matrix;
+mod mutual_tls;
+mod oauth;
+mod profile;
 mod program;
 mod program_commands;
 mod releases;

@@ -54,7 +54,7 @@ async fn own_pages_and_protected_applications_are_returned_to() {
 async fn everything_else_is_dropped() {
     let house = House::with(APPS).await;
     house.person("ann").await;
-    let long = format!("/{}", "a".repeat(2048));
+    let long = format!("/{}", "a".repeat(8192));
     for text in [
         "https://evil.example/",
         "//evil.example",

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use gateward::config::ClientCertificates;
 use gateward::serve::listen;
 use gateward::serve::tls::Tls;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -58,7 +59,7 @@ async fn a_replaced_certificate_serves_new_connections_and_breaks_no_old_one() {
     let folder = tempfile::tempdir().unwrap();
     let (certificate, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
     let first = write(&certificate, &key);
-    let tls = Tls::open(&certificate, &key).unwrap();
+    let tls = Tls::open(&certificate, &key, ClientCertificates::Off).unwrap();
     let listening = listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listening.address;
     listening.serve(house.app.clone(), Some(tls.clone()), std::future::pending()).unwrap();
@@ -81,7 +82,7 @@ async fn a_replaced_certificate_serves_new_connections_and_breaks_no_old_one() {
     // A certificate without its key is not taken, and the next pair is.
     let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     std::fs::write(&key, other.signing_key.serialize_pem()).unwrap();
-    assert!(Tls::open(&certificate, &key).is_err());
+    assert!(Tls::open(&certificate, &key, ClientCertificates::Off).is_err());
     connect(address, &second).await.unwrap();
     let third = write(&certificate, &key);
     within_a_second("the third certificate", async || connect(address, &third).await.is_ok()).await;
@@ -91,7 +92,7 @@ async fn a_replaced_certificate_serves_new_connections_and_breaks_no_old_one() {
 fn files_that_cannot_be_used_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let (certificate, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
-    let problem = || format!("{:#}", Tls::open(&certificate, &key).unwrap_err());
+    let problem = || format!("{:#}", Tls::open(&certificate, &key, ClientCertificates::Off).unwrap_err());
     assert!(problem().starts_with("tls.certificate: "), "{}", problem());
     write(&certificate, &key);
     std::fs::write(&key, "nonsense").unwrap();

@@ -89,13 +89,14 @@ impl Knowledge {
         age(now, Moment::from_micros(self.at.load(Ordering::Acquire)))
     }
 
-    /// Whether the token still counts. No allocation, one lock for reading, two look-ups.
+    /// Whether the token still counts. No allocation, one lock for reading, three look-ups.
     pub(crate) fn check(&self, seen: &Seen, now: Moment) -> Result<(), Denied> {
         if self.age(now) > self.limit {
             return Err(Denied::Unavailable(Outage::Status));
         }
         let whole = self.whole.read();
-        if whole.cuts.get(&seen.subject).is_some_and(|at| seen.claims.issued() <= *at) {
+        let is_cut = |tag| whole.cuts.get(tag).is_some_and(|at| seen.claims.issued() <= *at);
+        if is_cut(&seen.subject) || seen.client.as_ref().is_some_and(is_cut) {
             return Err(Denied::Revoked);
         }
         let Some(Place { uri, index }) = &seen.place else { return Ok(()) };

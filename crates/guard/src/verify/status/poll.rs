@@ -13,7 +13,8 @@ use parking_lot::{Mutex, RwLock};
 use url::Url;
 
 use super::{Place, Stale};
-use crate::verify::client::{Client, FetchError, LARGEST, age as age_of};
+use crate::outward::age as age_of;
+use crate::verify::client::{Client, FetchError, LARGEST};
 use crate::verify::keys::Keys;
 use crate::verify::{Denied, Outage, age};
 

@@ -55,6 +55,14 @@ impl Jwk {
         }
     }
 
+    /// Reads a public key from the DER document of a `SubjectPublicKeyInfo`, such as that in a certificate.
+    pub fn from_spki(document: &[u8]) -> Result<Self, KeyError> {
+        match der::is_whole(document) {
+            true => from_spki(document).map(Jwk::bare),
+            false => Err(KeyError::NotAKey),
+        }
+    }
+
     /// The public key as `SubjectPublicKeyInfo`. A shared secret has no such form.
     pub fn to_pem(&self) -> Result<String, KeyError> {
         let document = match &self.material {

@@ -16,6 +16,7 @@ use super::{Fill, TOGETHER};
 use crate::app::App;
 use crate::cli::Trouble;
 use crate::tokens::flow::FIRST_PARTY;
+use crate::tokens::mint::Order;
 use crate::tokens::resource::Resource;
 
 /// What is printed of one app.
@@ -107,6 +108,7 @@ fn begin(
         proofs: vec![proof],
         audience: resource.audience.clone(),
         scope: resource.scopes.clone(),
+        extent: None,
     };
     let grants = app.tokens.grants.clone();
     let sessions = Book::<Session>::new(app.sessions.book().kv().clone());
@@ -130,7 +132,8 @@ impl Made {
         match told {
             Told::Token => {
                 let mint = &app.tokens.mint;
-                let minted = mint.access_token(grant, Some(session), person, resource, now).await?;
+                let order = Order::whole(grant, Some(session), person, resource);
+                let minted = mint.access_token(&order, now).await?;
                 let token = minted.token.as_str();
                 self.tokens.push(json!({ "session": session.id, "access_token": token }));
             }

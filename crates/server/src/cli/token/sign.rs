@@ -18,11 +18,9 @@ use crate::app::App;
 use crate::cli::show::Show;
 use crate::cli::{Done, Trouble};
 use crate::config::SessionStore;
-use crate::tokens::mint::Minted;
+use crate::tokens::flow::COMMAND_LINE;
+use crate::tokens::mint::{Minted, Order};
 use crate::tokens::resource::Resource;
-
-/// The client of tokens that an administrator signs.
-const CLIENT: &str = "command-line";
 
 pub(super) async fn run(app: &App, sign: &Sign, show: Show) -> Done {
     if app.settings.sessions.store == SessionStore::Memory {
@@ -48,7 +46,7 @@ pub(super) async fn run(app: &App, sign: &Sign, show: Show) -> Done {
     };
     let mut event = Event::new(now, Fact::TokensIssued, Actor::CommandLine);
     (event.person, event.session) = (Some(person.id), Some(id));
-    event.detail = Some(format!("client {CLIENT}, for {}", sign.audience));
+    event.detail = Some(format!("client {COMMAND_LINE}, for {}", sign.audience));
     app.record(event).await;
     let told = json!({
         "access_token": minted.token.as_str(),
@@ -120,14 +118,16 @@ async fn mint(
     let subject = session.subject.as_ref().ok_or_else(ended)?;
     let given = Given {
         person: person.id,
-        client: CLIENT.into(),
+        client: COMMAND_LINE.into(),
         session: Some(session.id),
         since: subject.since,
         proofs: subject.proofs.clone(),
         audience: resource.audience.clone(),
         scope,
+        extent: None,
     };
     let grant = app.tokens.grants.begin(given, now).await?;
     let hung = app.sessions.attach(session.id, grant.record.id, now).await?.ok_or_else(ended)?;
-    Ok(app.tokens.mint.access_token(&grant.record, Some(&hung.record), person, resource, now).await?)
+    let order = Order::whole(&grant.record, Some(&hung.record), person, resource);
+    Ok(app.tokens.mint.access_token(&order, now).await?)
 }

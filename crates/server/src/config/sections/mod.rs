@@ -1,6 +1,7 @@
 //! The definition of every setting, in the order of the documentation.
 
 mod app;
+mod oauth;
 mod operation;
 mod passwords;
 mod sessions;
@@ -10,7 +11,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 pub use app::{App, Rule};
-pub use operation::{Audit, Directory, Limits, Log, Secrets, Tls};
+pub use oauth::{Client, OAuth, TrustedIssuer};
+pub use operation::{Audit, Directory, Limits, Log, Outbound, Secrets, Tls};
 pub use passwords::{Passwords, Throttle};
 pub use sessions::{Cookie, Sessions};
 pub use tokens::{Keys, Resource, Tokens};
@@ -53,14 +55,22 @@ settings! {
         /// The APIs and services that accept access tokens. See `[[resource]]` below.
         resource: Vec<Resource> = "";
 
+        /// The applications that sign people in. See `[[client]]` below.
+        client: Vec<Client> = "";
+
+        /// Others whose signed statements about people are exchanged for access tokens. See `[[trusted_issuer]]` below.
+        trusted_issuer: Vec<TrustedIssuer> = "";
+
         section tls: Tls;
         section sessions: Sessions;
         section cookie: Cookie;
         section tokens: Tokens;
+        section oauth: OAuth;
         section keys: Keys;
         section passwords: Passwords;
         section throttle: Throttle;
         section limits: Limits;
+        section outbound: Outbound;
         section log: Log;
         section audit: Audit;
         section directory: Directory;

@@ -3,16 +3,34 @@
 use std::path::PathBuf;
 
 use crate::config::definition::settings;
-use crate::config::values::{Bytes, DirectoryStore, LogFormat, LogLevel, Span};
+use crate::config::values::{
+    Bytes, ClientCertificates, DirectoryStore, HeaderField, LogFormat, LogLevel, OutboundTarget, Span,
+};
 
 settings! {
-    /// Serving https without a proxy. Both files are set or none; they are read again when they change.
+    /// Serving https without a proxy, and the certificates of clients (RFC 8705). The files of certificate and key are
+    /// set both or none; all files are read again when they change.
     pub struct Tls {
         /// The file of the certificate and its chain, in PEM.
         certificate: Option<PathBuf> = "";
 
         /// The file of the private key, in PEM.
         key: Option<PathBuf> = "";
+
+        /// Whether clients are asked for a certificate in the handshake, to authenticate with it or to bind tokens to
+        /// it. With `optional` any is taken whose key the client has, and what it is worth is judged later.
+        /// Browsers that hold a certificate ask their person which to show.
+        client_certificates: ClientCertificates = "off";
+
+        /// The file of the authorities, in PEM, that may vouch for the certificates of clients which authenticate by
+        /// `tls_client_auth`. Intermediate authorities that clients do not send belong into it, too. Without it
+        /// only self-signed certificates count, by the key that the client has registered.
+        client_ca_file: Option<PathBuf> = "";
+
+        /// The header in which a proxy that ends TLS tells the certificate of the client: `X-Client-Cert` with
+        /// percent-encoded PEM (`$ssl_client_escaped_cert` of nginx), `Client-Cert` as in RFC 9440, or any with bare
+        /// base64. It counts only from `trusted_proxies`; each of them must set it or take it out of every request.
+        client_certificate_header: Option<HeaderField> = "";
     }
 }
 
@@ -43,6 +61,20 @@ settings! {
 
         /// How long requests may take to finish when the server is told to stop.
         shutdown_time: Span = "20s" in "0s" ..= "10m";
+    }
+}
+
+settings! {
+    /// What Gateward asks of other servers because a client or its registration names their address: keys, logos,
+    /// documents, logout. Only https and only public addresses are asked; what is set here is an exception from that, and
+    /// is told at every start.
+    pub struct Outbound {
+        /// Servers that are asked though they are on this machine or in a private network. With `http://` before it,
+        /// one is asked by plain http.
+        allow: Vec<OutboundTarget> = "";
+
+        /// A file of authorities, in PEM, whose certificates count besides those the system trusts.
+        ca_file: Option<PathBuf> = "";
     }
 }
 

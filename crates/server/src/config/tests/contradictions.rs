@@ -22,6 +22,18 @@ fn settings_that_contradict_each_other_are_refused() {
         ),
         ("tls.key = 'a'", "1: tls.key: tls.key is set and tls.certificate is not; set both or none"),
         (
+            "tls.client_certificates = 'optional'",
+            "1: tls.client_certificates: tls.client_certificates is \"optional\" and tls.certificate is not set",
+        ),
+        (
+            "tls.client_certificate_header = 'X-Client-Cert'",
+            "1: tls.client_certificate_header: tls.client_certificate_header is set and trusted_proxies is empty",
+        ),
+        (
+            "tls.client_ca_file = 'ca.pem'",
+            "1: tls.client_ca_file: tls.client_ca_file is set, and no certificate of a client ever comes",
+        ),
+        (
             "cookie.same_site = 'none'",
             "1: cookie.same_site: \"none\" needs https, and the public address is http://127.0.0.1:8080",
         ),
@@ -164,5 +176,46 @@ fn apps_that_take_tokens_say_which() {
             found.len() == 1 && found[0].starts_with(&format!("file gateward.toml:{start}")),
             "{text}: {found:?}"
         );
+    }
+}
+
+#[test]
+fn whose_word_counts_is_said_completely() {
+    let one = |more: &str| format!("trusted_issuer = [{{ issuer = 'https://jobs.example', {more} }}]");
+    for good in [
+        "jwks_file = 'jobs.json', clients = ['runner']",
+        "jwks_uri = 'https://jobs.example/keys', clients = ['a', 'b']",
+    ] {
+        assert_eq!(problems(&file(&one(good))), [""; 0], "{good}");
+    }
+    let twice = "{ issuer = 'https://jobs.example', jwks_file = 'a', clients = ['x'] }";
+    let cases = [
+        (one("clients = ['x']"), "1: trusted_issuer[1]: set either jwks_uri or jwks_file"),
+        (
+            one("jwks_file = 'a', jwks_uri = 'https://a.example/', clients = ['x']"),
+            "1: trusted_issuer[1]: set either jwks_uri or jwks_file",
+        ),
+        (one("jwks_file = 'a'"), "1: trusted_issuer[1]: no client may exchange its statements"),
+        (
+            format!("trusted_issuer = [{twice}, {twice}]"),
+            "1: trusted_issuer[2].issuer: \"https://jobs.example\" is the issuer of trusted_issuer[1] already",
+        ),
+        (
+            format!(
+                "{HTTPS}trusted_issuer = [{{ issuer = 'https://login.example.com', jwks_file = 'a', clients = ['x'] }}]"
+            ),
+            "2: trusted_issuer[1].issuer: \"https://login.example.com\" is this server itself",
+        ),
+    ];
+    for (text, start) in cases {
+        let found = problems(&file(&text));
+        assert_eq!(found.len(), 1, "{text}: {found:?}");
+        assert!(found[0].contains(start), "{found:?}");
+    }
+    for odd in
+        ["http://jobs.example/keys", "https://user@jobs.example/", "https://jobs.example/#keys", "keys"]
+    {
+        let text = one(&format!("jwks_uri = '{odd}', clients = ['x']"));
+        assert_eq!(problems(&file(&text)).len(), 1, "{odd}");
     }
 }

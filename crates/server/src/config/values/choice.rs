@@ -71,6 +71,18 @@ choice! {
 }
 
 choice! {
+    /// By what an assertion of somebody else names a person.
+    pub enum PersonBy {
+        /// Their user name.
+        Username = "username",
+        /// Their e-mail address, once it is verified.
+        Email = "email",
+        /// Their id, as it stands in tokens.
+        Id = "id",
+    }
+}
+
+choice! {
     /// When browsers send the session cookie with requests that another site caused.
     pub enum SameSite {
         /// Never, not even when somebody follows a link.
@@ -79,6 +91,16 @@ choice! {
         Lax = "lax",
         /// Always.
         None = "none",
+    }
+}
+
+choice! {
+    /// Whether clients are asked for a certificate.
+    pub enum ClientCertificates {
+        /// They are not.
+        Off = "off",
+        /// They are, and may have none.
+        Optional = "optional",
     }
 }
 
@@ -147,6 +169,18 @@ choice! {
         Jwt = "jwt",
         /// Looked up by Gateward.
         Opaque = "opaque",
+    }
+}
+
+choice! {
+    /// Which clients may register themselves.
+    pub enum Registration {
+        /// None.
+        Off = "off",
+        /// Those with a token of an administrator.
+        Token = "token",
+        /// Every one.
+        Open = "open",
     }
 }
 

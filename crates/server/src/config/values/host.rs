@@ -189,7 +189,7 @@ impl Scalar for CookieDomain {
     }
 }
 
-fn name_and_port(text: &str) -> Result<(&str, Option<u16>), String> {
+pub(super) fn name_and_port(text: &str) -> Result<(&str, Option<u16>), String> {
     // The colons inside the brackets of an IPv6 address are not before a port.
     let behind_bracket = text.rfind(']').map_or(0, |bracket| bracket + 1);
     let colon = text.get(behind_bracket..).and_then(|rest| rest.find(':')).map(|at| at + behind_bracket);
@@ -207,7 +207,7 @@ fn name_and_port(text: &str) -> Result<(&str, Option<u16>), String> {
 }
 
 /// A DNS name in lower case, an IPv4 address, or an IPv6 address in brackets.
-fn check_name(name: &str) -> Result<(), String> {
+pub(super) fn check_name(name: &str) -> Result<(), String> {
     if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return Err("has capitals in it".to_owned());
     }

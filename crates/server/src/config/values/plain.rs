@@ -160,6 +160,40 @@ short_name! {
 }
 
 short_name! {
+    /// The `client_id` of a client (RFC 6749 appendix A.1).
+    ClientName, "a client_id", "1 to 512 printable ASCII characters without blanks", "client_id",
+    |text| (1..=gateward_kernel::oauth::client::MAX_CLIENT_ID).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+short_name! {
+    /// The name of an issuer in the `iss` claim: compared exactly.
+    IssuerName, "the name of an issuer", "1 to 512 characters without blanks, usually an https address",
+    "address or name",
+    |text| gateward_kernel::token::Audience::of(text).is_ok()
+}
+
+short_name! {
+    /// Where somebody publishes their keys.
+    KeysAddress, "the address of a key set", "an https address without a user and a fragment", "https address",
+    |text| {
+        let url = url::Url::parse(text).ok().filter(|_| text.len() <= 2048);
+        url.is_some_and(|url| {
+            url.scheme() == "https"
+                && url.host().is_some()
+                && url.username().is_empty()
+                && url.password().is_none()
+                && url.fragment().is_none()
+        })
+    }
+}
+
+short_name! {
+    /// The name of a claim in somebody else's token.
+    ForeignClaim, "the name of a claim", "1 to 256 characters without control characters", "claim name",
+    |text| (1..=256).contains(&text.len()) && !text.chars().any(char::is_control)
+}
+
+short_name! {
     /// One scope (RFC 6749 §3.3).
     ScopeName, "a scope", "printable ASCII without blanks, quotes and backslashes", "scope",
     |text| !text.is_empty() && !text.contains(' ') && text.parse::<gateward_kernel::token::Scope>().is_ok()

@@ -1,8 +1,9 @@
 //! `/admin`: the people, and everything one person has open.
 
+use gateward_kernel::person::Detail;
 use serde::Serialize;
 
-use super::{Page, SessionRow};
+use super::{ApplicationRow, Page, SessionRow};
 
 /// `/admin`: a search by `GET` with `q`, and one page of the result.
 #[derive(Clone, Debug, Serialize)]
@@ -39,7 +40,7 @@ pub struct PersonRow {
 }
 
 /// `/admin/people/{id}`. Its forms post to `/admin/people/{id}/` `sessions/end` (`id`), `sessions/end-all`,
-/// `disable`, `enable` and `reset`, each with `csrf`.
+/// `applications/end` (`client_id`), `disable`, `enable` and `reset`, each with `csrf`.
 #[derive(Clone, Debug, Serialize)]
 pub struct PersonPage {
     /// The form token.
@@ -54,6 +55,10 @@ pub struct PersonPage {
     pub display_name: String,
     /// The e-mail address.
     pub email: Option<String>,
+    /// Whether that is verified.
+    pub email_verified: bool,
+    /// What else the person says of themselves.
+    pub details: Vec<PersonDetail>,
     /// The groups.
     pub groups: Vec<String>,
     /// Whether the person cannot sign in.
@@ -66,6 +71,8 @@ pub struct PersonPage {
     pub changed: i64,
     /// The living sessions.
     pub sessions: Vec<SessionRow>,
+    /// The applications of others that were given something.
+    pub applications: Vec<ApplicationRow>,
     /// What was just done.
     pub notice: Option<PersonNotice>,
     /// The one-time link of a reset, shown in the answer that issued it and never again.
@@ -76,6 +83,17 @@ impl Page for PersonPage {
     const TEMPLATE: &'static str = "admin/person.html";
 }
 
+/// One thing that a person says of themselves.
+#[derive(Clone, Debug, Serialize)]
+pub struct PersonDetail {
+    /// What.
+    pub field: Detail,
+    /// In their words; an address may have several lines.
+    pub value: String,
+    /// Whether an administrator has verified it.
+    pub is_verified: bool,
+}
+
 /// What the page of a person confirms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -84,6 +102,8 @@ pub enum PersonNotice {
     SessionEnded,
     /// All sessions are ended.
     AllEnded,
+    /// What an application was given is taken back.
+    ApplicationEnded,
     /// The person is disabled and signed out everywhere.
     Disabled,
     /// The person may sign in again.

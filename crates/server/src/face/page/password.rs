@@ -1,5 +1,6 @@
 //! The pages that choose a password, and the problems their forms can report.
 
+use gateward_kernel::person::Detail;
 use serde::Serialize;
 
 use super::Page;
@@ -99,6 +100,9 @@ pub enum Field {
     Password,
     /// `password_again`
     PasswordAgain,
+    /// One thing that people say of themselves, by its own name.
+    #[serde(untagged)]
+    Detail(Detail),
 }
 
 /// A problem and the field it is told at.
@@ -124,8 +128,6 @@ pub enum Problem {
     ContainsName,
     /// The two passwords differ.
     Mismatch,
-    /// The password has characters that cannot be typed everywhere (control characters).
-    NotText,
     /// The one-time code is wrong, used or too old.
     CodeInvalid,
     /// The current password is not the right one.
@@ -144,6 +146,22 @@ pub enum Problem {
     EmailInvalid,
     /// Somebody else has the address.
     EmailTaken,
+    /// The text is too long.
+    TextTooLong,
+    /// The text has control characters or line ends.
+    TextCharacters,
+    /// The text has too many lines.
+    TooManyLines,
+    /// This is not a web address.
+    WebAddressInvalid,
+    /// This is not a date of birth.
+    BirthdateInvalid,
+    /// This is not the name of a time zone.
+    ZoneInvalid,
+    /// This is not a language tag.
+    LocaleInvalid,
+    /// This is not an international telephone number.
+    PhoneInvalid,
     /// Too many attempts.
     Throttled,
     /// The queue of password checks is full.
@@ -156,13 +174,12 @@ pub enum Problem {
 
 impl Problem {
     /// Every problem, for tests and catalogues.
-    pub const ALL: [Problem; 19] = [
+    pub const ALL: [Problem; 26] = [
         Problem::TooShort,
         Problem::TooLong,
         Problem::Common,
         Problem::ContainsName,
         Problem::Mismatch,
-        Problem::NotText,
         Problem::CodeInvalid,
         Problem::CurrentPasswordWrong,
         Problem::NameEmpty,
@@ -172,6 +189,14 @@ impl Problem {
         Problem::NameConfusable,
         Problem::EmailInvalid,
         Problem::EmailTaken,
+        Problem::TextTooLong,
+        Problem::TextCharacters,
+        Problem::TooManyLines,
+        Problem::WebAddressInvalid,
+        Problem::BirthdateInvalid,
+        Problem::ZoneInvalid,
+        Problem::LocaleInvalid,
+        Problem::PhoneInvalid,
         Problem::Throttled,
         Problem::Busy,
         Problem::FormExpired,

@@ -3,6 +3,8 @@
 use minijinja::Value;
 use minijinja::value::Serde;
 
+use gateward_kernel::person::Detail;
+
 use super::*;
 
 /// 2026-03-12T14:05:09Z
@@ -39,6 +41,7 @@ impl Sample {
 
 pub(super) fn all() -> Vec<Sample> {
     let mut samples = sign_in();
+    samples.extend(oauth());
     samples.extend(passwords());
     samples.extend(account());
     samples.extend(admin());
@@ -64,6 +67,7 @@ fn sign_in() -> Vec<Sample> {
         error: None,
         return_to: None,
         app: None,
+        client: None,
     };
     let towards = LoginPage {
         return_to: Some(text("https://wiki.example.com/start?a=1&b=2")),
@@ -98,8 +102,117 @@ fn sign_in() -> Vec<Sample> {
     };
     samples.push(Sample::new("logout", ADA, &logout));
     samples.push(Sample::new("logout-towards", ADMIN, &back));
-    samples.push(Sample::new("signed-out", NOBODY, &SignedOutPage {}));
+    samples.push(Sample::new("signed-out", NOBODY, &SignedOutPage::default()));
+    let frames = vec![text("https://app.example/out?iss=https%3A%2F%2Flogin.example.com&sid=s1")];
+    let leading =
+        SignedOutPage { frames: frames.clone(), next: Some(text("https://app.example/?state=1&x=2")) };
+    samples.push(Sample::new("signed-out-frames", NOBODY, &SignedOutPage { frames, next: None }));
+    samples.push(Sample::new("signed-out-leading", NOBODY, &leading));
     samples
+}
+
+fn oauth() -> Vec<Sample> {
+    let client = ClientCard {
+        name: text("Grafana"),
+        client_id: text("grafana"),
+        home: Some(text("https://grafana.example.com/")),
+        policy: Some(text("https://grafana.example.com/privacy")),
+        terms: Some(text("https://grafana.example.com/terms")),
+        has_logo: false,
+    };
+    let bare = ClientCard { name: text("tool"), client_id: text("tool"), ..ClientCard::default() };
+    let row = |name: &str, is_fixed, is_new| ScopeRow { name: text(name), is_fixed, is_new };
+    let consent = ConsentPage {
+        csrf: text("token-1"),
+        flow: text("sealed"),
+        client: client.clone(),
+        display_name: text("Ada Lovelace"),
+        username: text("ada"),
+        scopes: vec![row("openid", true, false), row("profile", false, false), row("email", false, false)],
+        claims: Vec::new(),
+        resources: Vec::new(),
+        details: None,
+        offline: false,
+        leads_to: text("grafana.example.com"),
+    };
+    let more = ConsentPage {
+        client: bare,
+        scopes: vec![
+            row("openid", true, false),
+            row("offline_access", false, true),
+            row("files:read", false, true),
+        ],
+        claims: vec![text("address")],
+        resources: vec![text("https://files.example.com")],
+        details: Some(text("[\n  {\n    \"type\": \"payment\"\n  }\n]")),
+        offline: true,
+        ..consent.clone()
+    };
+    let choose = ChooseAccountPage {
+        client: client.clone(),
+        display_name: text("Ada Lovelace"),
+        username: text("ada"),
+        go_on: text("/oauth/authorize?flow=sealed"),
+        another: text("/login?again=1"),
+    };
+    let post = FormPostPage {
+        action: text("https://grafana.example.com/login/generic_oauth"),
+        fields: vec![(text("code"), text("x")), (text("state"), text("a \"quoted\" <state>"))],
+    };
+    let login = LoginPage {
+        action: text("/login"),
+        csrf: text("token-1"),
+        username: String::new(),
+        remember: false,
+        remember_offered: true,
+        error: None,
+        return_to: Some(text("/oauth/authorize?flow=sealed")),
+        app: None,
+        client: Some(client),
+    };
+    let mut samples = devices(&consent);
+    samples.extend([
+        Sample::new("consent", ADA, &consent),
+        Sample::new("consent-more", ADA, &more),
+        Sample::new("choose-account", ADA, &choose),
+        Sample::new("form-post", ADA, &post),
+        Sample::new("login-client", NOBODY, &login),
+    ]);
+    samples
+}
+
+fn devices(consent: &ConsentPage) -> Vec<Sample> {
+    let enter = DevicePage { csrf: text("token-1"), user_code: String::new(), error: None };
+    let wrong =
+        DevicePage { user_code: text("WDJB-MJHT"), error: Some(DeviceError::Unknown), ..enter.clone() };
+    let throttled =
+        DevicePage { error: Some(DeviceError::Throttled { retry_after_seconds: 30 }), ..wrong.clone() };
+    let question = DeviceConsentPage {
+        csrf: text("token-1"),
+        ticket: text("sealed"),
+        user_code: text("WDJB-MJHT"),
+        client: consent.client.clone(),
+        display_name: consent.display_name.clone(),
+        username: consent.username.clone(),
+        scopes: consent.scopes.clone(),
+        resources: Vec::new(),
+        offline: false,
+    };
+    let more = DeviceConsentPage {
+        resources: vec![text("https://files.example.com")],
+        offline: true,
+        ..question.clone()
+    };
+    let done = |is_allowed| DeviceDonePage { client: text("Grafana"), is_allowed };
+    vec![
+        Sample::new("device", ADA, &enter),
+        Sample::new("device-wrong", ADA, &wrong),
+        Sample::new("device-throttled", ADA, &throttled),
+        Sample::new("device-consent", ADA, &question),
+        Sample::new("device-consent-more", ADA, &more),
+        Sample::new("device-allowed", ADA, &done(true)),
+        Sample::new("device-denied", ADA, &done(false)),
+    ]
 }
 
 fn passwords() -> Vec<Sample> {
@@ -158,8 +271,9 @@ fn every_problem() -> Vec<FieldProblem> {
         Field::Password,
         Field::PasswordAgain,
     ];
+    let fields = fields.into_iter().chain(Detail::ALL.map(Field::Detail));
     let at = |field| Problem::ALL.into_iter().map(move |problem| FieldProblem { field, problem });
-    fields.into_iter().flat_map(at).collect()
+    fields.flat_map(at).collect()
 }
 
 fn sessions() -> Vec<SessionRow> {
@@ -211,6 +325,50 @@ fn apps() -> Vec<SessionRow> {
     vec![phone, unknown]
 }
 
+fn applications() -> Vec<ApplicationRow> {
+    let grafana = ApplicationRow {
+        client_id: text("grafana"),
+        name: text("Grafana"),
+        scopes: vec![text("openid"), text("email")],
+        resources: Vec::new(),
+        offline: false,
+        since: NOW - 40 * DAY,
+        last_used: NOW - 2 * MINUTE,
+    };
+    let tool = ApplicationRow {
+        client_id: text("https://tool.example.com/client"),
+        name: text("Tool"),
+        scopes: vec![text("files:read"), text("offline_access")],
+        resources: vec![text("https://files.example.com")],
+        offline: true,
+        ..grafana.clone()
+    };
+    vec![grafana, tool]
+}
+
+/// What Ada says of herself.
+fn said(detail: Detail) -> &'static str {
+    match detail {
+        Detail::GivenName => "Augusta",
+        Detail::MiddleName => "Ada",
+        Detail::FamilyName => "Lovelace",
+        Detail::Nickname => "Ada",
+        Detail::PhoneNumber => "+442079460000",
+        Detail::StreetAddress => "c/o Charles Babbage\n12 St James’s Square",
+        Detail::Locality => "London",
+        Detail::Region => "Greater London",
+        Detail::PostalCode => "SW1Y 4JH",
+        Detail::Country => "United Kingdom",
+        Detail::Profile => "https://people.example.com/ada",
+        Detail::Picture => "https://people.example.com/ada.jpg",
+        Detail::Website => "https://analytical.example/notes?engine=1&letter=G",
+        Detail::Gender => "female",
+        Detail::Birthdate => "1815-12-10",
+        Detail::Zoneinfo => "Europe/London",
+        Detail::Locale => "en-GB",
+    }
+}
+
 fn account() -> Vec<Sample> {
     let full = AccountPage {
         csrf: text("token-1"),
@@ -218,9 +376,14 @@ fn account() -> Vec<Sample> {
         username: text("ada"),
         display_name: text("Ada Lovelace"),
         email: text("ada@example.com"),
+        email_verified: true,
+        details: Detail::ALL.into_iter().map(|detail| (detail, text(said(detail)))).collect(),
+        phone_verified: true,
+        is_more_open: false,
         groups: vec![text("analysts"), text("wiki-editors")],
         sessions: sessions(),
         apps: apps(),
+        applications: applications(),
         key_reused: None,
         notice: None,
         errors: Vec::new(),
@@ -229,9 +392,13 @@ fn account() -> Vec<Sample> {
     let bare = AccountPage {
         display_name: String::new(),
         email: String::new(),
+        email_verified: false,
+        details: Detail::ALL.into_iter().map(|detail| (detail, String::new())).collect(),
+        phone_verified: false,
         groups: Vec::new(),
         sessions: sessions().into_iter().take(1).collect(),
         apps: Vec::new(),
+        applications: Vec::new(),
         ..full.clone()
     };
     let apps_alone = AccountPage { apps: apps(), key_reused: Some(NOW - 2 * DAY), ..bare.clone() };
@@ -243,12 +410,23 @@ fn account() -> Vec<Sample> {
         ],
         ..full.clone()
     };
-    let every = AccountPage { errors: every_problem(), ..full.clone() };
+    let every = AccountPage { errors: every_problem(), is_more_open: true, ..full.clone() };
+    let more = AccountPage { is_more_open: true, ..full.clone() };
+    let more_wrong = AccountPage {
+        errors: vec![
+            FieldProblem { field: Field::Detail(Detail::PhoneNumber), problem: Problem::PhoneInvalid },
+            FieldProblem { field: Field::Detail(Detail::Website), problem: Problem::WebAddressInvalid },
+            FieldProblem { field: Field::Detail(Detail::Birthdate), problem: Problem::BirthdateInvalid },
+        ],
+        phone_verified: false,
+        ..more.clone()
+    };
     let notices = [
         AccountNotice::ProfileSaved,
         AccountNotice::PasswordChanged,
         AccountNotice::SessionEnded,
         AccountNotice::OthersEnded,
+        AccountNotice::ApplicationEnded,
     ];
     let mut samples = vec![
         Sample::new("account", ADA, &full),
@@ -256,6 +434,8 @@ fn account() -> Vec<Sample> {
         Sample::new("account-apps", ADA, &apps_alone),
         Sample::new("account-wrong", ADA, &wrong),
         Sample::new("account-every", ADA, &every),
+        Sample::new("account-more", ADA, &more),
+        Sample::new("account-more-wrong", ADA, &more_wrong),
     ];
     for (number, notice) in notices.into_iter().enumerate() {
         let page = AccountPage { notice: Some(notice), ..full.clone() };
@@ -293,20 +473,33 @@ fn admin() -> Vec<Sample> {
         username: text("ada"),
         display_name: text("Ada Lovelace"),
         email: Some(text("ada@example.com")),
+        email_verified: true,
+        details: Detail::ALL
+            .into_iter()
+            .map(|field| PersonDetail {
+                field,
+                value: text(said(field)),
+                is_verified: field == Detail::PhoneNumber,
+            })
+            .collect(),
         groups: vec![text("analysts"), text("wiki-editors")],
         disabled: false,
         is_self: false,
         created: NOW - 400 * DAY,
         changed: NOW - 3 * DAY,
         sessions: sessions().into_iter().skip(1).chain(apps()).collect(),
+        applications: Vec::new(),
         notice: None,
         reset_link: None,
     };
-    let me = PersonPage { is_self: true, sessions: sessions(), ..person.clone() };
+    let me =
+        PersonPage { is_self: true, sessions: sessions(), applications: applications(), ..person.clone() };
     let disabled = PersonPage {
         disabled: true,
         display_name: String::new(),
         email: None,
+        email_verified: false,
+        details: Vec::new(),
         groups: Vec::new(),
         sessions: Vec::new(),
         notice: Some(PersonNotice::Disabled),
@@ -326,7 +519,12 @@ fn admin() -> Vec<Sample> {
         Sample::new("person-disabled", ADMIN, &disabled),
         Sample::new("person-issued", ADMIN, &issued),
     ];
-    let notices = [PersonNotice::SessionEnded, PersonNotice::AllEnded, PersonNotice::Enabled];
+    let notices = [
+        PersonNotice::SessionEnded,
+        PersonNotice::AllEnded,
+        PersonNotice::ApplicationEnded,
+        PersonNotice::Enabled,
+    ];
     for (number, notice) in notices.into_iter().enumerate() {
         let page = PersonPage { notice: Some(notice), ..person.clone() };
         samples.push(Sample::new(&format!("person-notice-{number}"), ADMIN, &page));

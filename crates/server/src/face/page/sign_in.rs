@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Page;
+use super::{ClientCard, Page};
 
 /// `/login`.
 #[derive(Clone, Debug, Serialize)]
@@ -23,6 +23,8 @@ pub struct LoginPage {
     pub return_to: Option<String>,
     /// The host of the application the person is on the way to, shown so that they know why they are asked.
     pub app: Option<String>,
+    /// The client the person is on the way to.
+    pub client: Option<ClientCard>,
 }
 
 impl Page for LoginPage {
@@ -67,7 +69,12 @@ impl Page for LogoutPage {
 
 /// Shown after signing out.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct SignedOutPage {}
+pub struct SignedOutPage {
+    /// What is loaded in frames, so that clients hear of it.
+    pub frames: Vec<String>,
+    /// Where to go on afterwards, already found acceptable.
+    pub next: Option<String>,
+}
 
 impl Page for SignedOutPage {
     const TEMPLATE: &'static str = "session/signed-out.html";

@@ -21,6 +21,7 @@ pub(super) fn add_to(environment: &mut Environment<'static>, language: Language)
     environment.set_formatter(print);
     environment.add_filter("ago", move |at: i64, now: i64| ago(language, at, now));
     environment.add_filter("wait", move |seconds: i64| wait(language, seconds));
+    environment.add_filter("scope_words", move |scope: String| scope_words(language, &scope));
     environment.add_filter("rfc3339", |at: i64| Ok::<_, Error>(timestamp(at)?.to_string()));
     environment.add_filter("exact", |at: i64| {
         Ok::<_, Error>(timestamp(at)?.strftime("%Y-%m-%d %H:%M UTC").to_string())
@@ -80,6 +81,16 @@ fn say(language: Language, key: &str, arguments: &FluentArgs<'_>) -> Result<Stri
     language
         .message(key, arguments)
         .map_err(|error| Error::new(ErrorKind::InvalidOperation, error.to_string()).with_source(error))
+}
+
+/// A scope in words; one of an application as it is called.
+fn scope_words(language: Language, scope: &str) -> Result<String, Error> {
+    let mut arguments = FluentArgs::new();
+    arguments.set("scope", scope.to_owned());
+    match gateward_kernel::claims::StandardScope::named(scope) {
+        Some(_) => say(language, &format!("scope-{scope}"), &arguments),
+        None => say(language, "scope-other", &arguments),
+    }
 }
 
 fn count(language: Language, key: &str, count: i64) -> Result<String, Error> {

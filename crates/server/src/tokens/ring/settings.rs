@@ -7,7 +7,7 @@ use gateward_kernel::jose::SignatureAlgorithm;
 use gateward_kernel::keyring::RotationPolicy;
 
 use crate::config::Settings;
-use crate::oauth::STATUS_LISTS_COUNT;
+use crate::oauth::{STATUS_LISTS_COUNT, id_token};
 
 /// A retired key stays published for so much longer than any token it signed: clocks of verifiers may be behind.
 const MARGIN: Duration = Duration::from_secs(5 * 60);
@@ -30,7 +30,8 @@ impl RingSettings {
     pub fn of(settings: &Settings) -> Self {
         let (keys, tokens) = (&settings.keys, &settings.tokens);
         let mut in_use = vec![tokens.algorithm.0];
-        for algorithm in settings.resource.iter().filter_map(|resource| resource.algorithm) {
+        let of_resources = settings.resource.iter().filter_map(|resource| resource.algorithm);
+        for algorithm in of_resources.chain(settings.oauth.algorithms.iter().copied()) {
             if !in_use.contains(&algorithm.0) {
                 in_use.push(algorithm.0);
             }
@@ -39,7 +40,7 @@ impl RingSettings {
         let longest = lifetimes
             .chain([tokens.access_lifetime, tokens.command_lifetime])
             .map(|span| span.duration())
-            .chain([tokens.status_ttl.duration() * STATUS_LISTS_COUNT])
+            .chain([tokens.status_ttl.duration() * STATUS_LISTS_COUNT, id_token::LIFETIME])
             .max()
             .unwrap_or_default();
         RingSettings {
@@ -59,8 +60,6 @@ impl RingSettings {
 mod tests {
     use super::*;
 
-    const ES256: SignatureAlgorithm = SignatureAlgorithm::Es256;
-
     #[test]
     fn the_overlap_outlives_whatever_is_signed() {
         let load = |text: &str| {
@@ -69,13 +68,17 @@ mod tests {
             RingSettings::of(&crate::config::load(&sources).unwrap().settings)
         };
         let plain = load("");
-        assert_eq!(plain.in_use, [ES256]);
-        assert_eq!(plain.policy.overlap, Duration::from_secs(300) + MARGIN);
+        let names =
+            |ring: &RingSettings| ring.in_use.iter().map(|one| one.name()).collect::<Vec<_>>().join(" ");
+        assert_eq!(names(&plain), "ES256 RS256 PS256 EdDSA");
+        assert_eq!(plain.policy.overlap, id_token::LIFETIME + MARGIN);
+        assert_eq!(names(&load("[oauth]\nalgorithms = []\n")), "ES256", "what tokens are signed with");
         let ring = load(
             "[[resource]]\naudience = \"a\"\naccess_lifetime = \"2h\"\nalgorithm = \"RS256\"\n\
-             [[resource]]\naudience = \"b\"\nalgorithm = \"ES256\"\n",
+             [[resource]]\naudience = \"b\"\nalgorithm = \"ES256\"\n\
+             [oauth]\nalgorithms = [\"RS256\", \"ES384\"]\n",
         );
-        assert_eq!(ring.in_use, [ES256, SignatureAlgorithm::Rs256]);
+        assert_eq!(names(&ring), "ES256 RS256 ES384");
         assert_eq!(ring.policy.overlap, Duration::from_secs(2 * 3600) + MARGIN);
         assert_eq!(ring.root_key_file, PathBuf::from("./gateward-data/root.key"));
         assert_eq!(

@@ -215,7 +215,9 @@ fn signed_by(token: &str) -> String {
     serde_json::from_slice::<Value>(&header).unwrap()["kid"].as_str().unwrap().to_owned()
 }
 
+/// The keys for ES256: those for other algorithms are made meanwhile.
 async fn published(cluster: &Cluster, node: usize) -> BTreeSet<String> {
     let set = Browser::new(cluster.nodes[node].address).get("/oauth/jwks").await.expect(200).json();
-    set["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+    let es256 = set["keys"].as_array().unwrap().iter().filter(|key| key["alg"] == "ES256");
+    es256.map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
 }

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use gateward::login::setup::SetupLink;
 use gateward_guard::Account;
+use gateward_kernel::confirmation::Confirmation;
 use gateward_kernel::event::{Actor, Event, Fact};
 use gateward_kernel::grant::{Ending, Given, Grant, RefreshPolicy};
 use gateward_kernel::id::{AccessTokenId, GrantId, ListId, NodeId, PersonId, SessionId};
 use gateward_kernel::node::NodeSign;
-use gateward_kernel::person::{Email, Person, Reset, StoredPassword};
+use gateward_kernel::once::{Purpose, UsedOnce};
+use gateward_kernel::person::{Detail, Email, Person, Reset, StoredPassword};
 use gateward_kernel::record::{Decision, Record};
 use gateward_kernel::secret::{Digest, SeededEntropy};
 use gateward_kernel::session::{
@@ -18,7 +20,7 @@ use gateward_kernel::session::{
 use gateward_kernel::status::{BlockId, Cut, StatusBlock, StatusIndex, StatusList, SubjectTag};
 use gateward_kernel::throttle::{Bucket, Rate};
 use gateward_kernel::time::Moment;
-use gateward_kernel::token::{AccessToken, Audience, UsedCommand};
+use gateward_kernel::token::{AccessToken, Audience};
 use serde_json::json;
 
 use super::{document, holds};
@@ -84,6 +86,7 @@ async fn grants_and_tokens() {
         proofs: vec![PROOF],
         audience: Audience::all(["https://api.example.com", "https://other.example.com"]).unwrap(),
         scope: "read write".parse().unwrap(),
+        extent: None,
     };
     let policy = RefreshPolicy { grace: HOUR, idle: HOUR * 2, absolute: HOUR * 24 };
     let place = |index| StatusIndex { list: LIST, index, closes: NOW + HOUR };
@@ -95,19 +98,23 @@ async fn grants_and_tokens() {
     let token = AccessToken {
         id: AccessTokenId::from_bytes([5; 16]),
         digest: Digest::of(b"token"),
-        grant: GRANT,
+        grant: Some(GRANT),
         session: Some(SESSION),
-        person: PERSON,
+        person: Some(PERSON),
         client: given.client,
         since: NOW,
         proofs: given.proofs,
         audience: given.audience,
         scope: given.scope,
+        confirmation: Confirmation::NONE,
+        extent: None,
+        act: None,
         issued: NOW,
         expires: NOW + HOUR,
     };
     holds(RELEASE, "access-token", token).await;
-    holds(RELEASE, "used-command", UsedCommand::new("https://login.example.com", "one", NOW + HOUR)).await;
+    let used = UsedOnce::new(Purpose::Command, "https://login.example.com", "one", NOW + HOUR);
+    holds(RELEASE, "used-command", used).await;
 }
 
 #[tokio::test]
@@ -142,7 +149,7 @@ async fn what_else_is_kept() {
             Roster::KIND,
             Grant::KIND,
             AccessToken::KIND,
-            UsedCommand::KIND,
+            UsedOnce::KIND,
             StatusList::KIND,
             StatusBlock::KIND,
             Cut::KIND,
@@ -174,6 +181,11 @@ fn people_and_events() {
     let mut person = Person::new(PERSON, "Ann".parse().unwrap(), NOW);
     document(RELEASE, "person-new", &person);
     person.email = Some(Email::parse("Ann@Example.com").unwrap());
+    person.verify_email(true);
+    for (detail, typed) in DETAILS {
+        person.profile.set(detail, typed).unwrap();
+    }
+    person.profile.verify_phone(true);
     person.display_name = Some("Ann Exämple".into());
     person.groups = vec!["admins".into(), "staff".into()];
     person.claims.insert("floor".into(), json!({"number": 3}));
@@ -194,6 +206,27 @@ fn people_and_events() {
     document(RELEASE, "event-actors", &Listed { list: actors.to_vec() });
     document(RELEASE, "event-facts", &Listed { list: FACTS.to_vec() });
 }
+
+/// Every detail that 0.1.0 writes.
+const DETAILS: [(Detail, &str); 17] = [
+    (Detail::GivenName, "Änn"),
+    (Detail::MiddleName, "B."),
+    (Detail::FamilyName, "Exämple"),
+    (Detail::Nickname, "Annie"),
+    (Detail::PhoneNumber, "+4312345678"),
+    (Detail::StreetAddress, "c/o Weber\nRing 1"),
+    (Detail::Locality, "Wien"),
+    (Detail::Region, "Wien"),
+    (Detail::PostalCode, "1010"),
+    (Detail::Country, "Österreich"),
+    (Detail::Profile, "https://example.com/ann"),
+    (Detail::Picture, "https://example.com/ann.jpg"),
+    (Detail::Website, "http://ann.example.com/"),
+    (Detail::Gender, "female"),
+    (Detail::Birthdate, "0000-05-17"),
+    (Detail::Zoneinfo, "Europe/Vienna"),
+    (Detail::Locale, "de-AT"),
+];
 
 /// Every fact that 0.1.0 writes.
 const FACTS: [Fact; 21] = [

@@ -18,8 +18,21 @@ async fn the_account_needs_no_script() {
     browser.find("#login-error").await;
     plain.sign_in(&browser, "ann", PASSWORD).await;
     browser.fill("#display_name", "Ann Weber").await;
+    browser.tap("#more summary").await;
+    browser.fill("#given_name", "Ann").await;
+    browser.fill("#birthdate", "17.5.1990").await;
+    browser.look("account-more").await;
+    browser.click("#profile-submit").await;
+    assert!(
+        browser.text("#birthdate-problems").await.contains("date of birth"),
+        "seen without opening anything"
+    );
+    browser.look("account-more-refused").await;
+    browser.fill("#birthdate", "1990-05-17").await;
     browser.click("#profile-submit").await;
     browser.arrives_at(&plain.at("/account?done=profile")).await;
+    let shown = plain.gateward.ask_json(&["user", "show", "ann"]);
+    assert_eq!(shown["profile"], serde_json::json!({"given_name": "Ann", "birthdate": "1990-05-17"}));
     assert!(!browser.find("#password-strength").await.is_displayed().await.unwrap());
     browser.fill("#current_password", PASSWORD).await;
     browser.fill("#password", OTHER).await;

@@ -1,0 +1,161 @@
+use serde_json::json;
+
+use super::*;
+use crate::jose::SignatureAlgorithm;
+use crate::oauth::OAuthCode;
+
+fn rules() -> Rules {
+    Rules { legacy_flows: false, algorithms: vec![SignatureAlgorithm::Rs256, SignatureAlgorithm::Es256] }
+}
+
+fn read(value: serde_json::Value) -> Metadata {
+    serde_json::from_value(value).unwrap()
+}
+
+fn refused(value: serde_json::Value) -> OAuthCode {
+    read(value).check(&rules()).unwrap_err().code
+}
+
+#[test]
+fn defaults_are_those_of_the_rfc_and_unknown_members_are_passed_over() {
+    let metadata =
+        read(json!({"redirect_uris": ["https://app.example/cb"], "client_name#de": "x", "later": [1]}));
+    assert_eq!(metadata.check(&rules()), Ok(()));
+    assert_eq!(metadata.token_endpoint_auth_method, AuthMethod::SecretBasic);
+    assert_eq!(metadata.grant_types.0, [GrantType::AuthorizationCode]);
+    assert_eq!(metadata.response_types.0.len(), 1);
+    assert_eq!(metadata.id_token_alg().name(), "RS256");
+    assert_eq!(
+        serde_json::to_value(&metadata).unwrap(),
+        json!({"redirect_uris": ["https://app.example/cb"]})
+    );
+}
+
+#[test]
+fn contradictions_are_refused() {
+    let with = |more: serde_json::Value| {
+        let mut all = json!({"redirect_uris": ["https://app.example/cb"]});
+        all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        refused(all)
+    };
+    let metadata = OAuthCode::InvalidClientMetadata;
+    assert_eq!(refused(json!({})), OAuthCode::InvalidRedirectUri);
+    assert_eq!(with(json!({"redirect_uris": ["com.example.app:/cb"]})), OAuthCode::InvalidRedirectUri);
+    for more in [
+        json!({"grant_types": ["refresh_token"]}),
+        json!({"response_types": ["id_token"]}),
+        json!({"response_types": ["id_token"], "grant_types": ["implicit"]}),
+        json!({"token_endpoint_auth_method": "none", "grant_types": ["authorization_code", "client_credentials"]}),
+        json!({"token_endpoint_auth_method": "none", "gateward_introspects": true}),
+        json!({"token_endpoint_auth_method": "private_key_jwt"}),
+        json!({"token_endpoint_auth_method": "tls_client_auth"}),
+        json!({"tls_client_auth_san_dns": "app.example"}),
+        json!({"jwks": {"keys": []}}),
+        json!({"jwks": {"keys": [{"kty": "oct", "k": "AAAA"}]}}),
+        json!({"jwks_uri": "http://app.example/jwks"}),
+        json!({"jwks_uri": "https://user@app.example/jwks"}),
+        json!({"backchannel_logout_uri": "https://app.example/x#y"}),
+        json!({"logo_uri": "javascript:alert(1)"}),
+        json!({"id_token_encrypted_response_enc": "A256GCM"}),
+        json!({"id_token_signed_response_alg": "HS256", "token_endpoint_auth_method": "none"}),
+        json!({"client_name": ""}),
+        json!({"client_name": "a\u{202e}b"}),
+        json!({"client_name": "x".repeat(129)}),
+        json!({"gateward_cors_origins": ["https://app.example/path"]}),
+        json!({"gateward_access_token_format": "paseto"}),
+        json!({"subject_type": "pairwise", "redirect_uris": ["https://a.example/", "https://b.example/"]}),
+    ] {
+        assert_eq!(with(more.clone()), metadata, "{more}");
+    }
+}
+
+#[test]
+fn legacy_flows_need_the_installation_and_the_client() {
+    let value = |own: bool| {
+        json!({
+            "redirect_uris": ["https://app.example/cb"],
+            "grant_types": ["authorization_code", "implicit"],
+            "response_types": ["code id_token"],
+            "gateward_legacy_flows": own,
+        })
+    };
+    for (installation, own) in [(true, true), (true, false), (false, true), (false, false)] {
+        let checked = read(value(own)).check(&Rules { legacy_flows: installation, ..rules() });
+        assert_eq!(checked.is_ok(), installation && own);
+    }
+}
+
+#[test]
+fn what_nobody_signs_with_is_refused() {
+    let with = |name: &str, algorithm: &str| {
+        let mut all = json!({"redirect_uris": ["https://app.example/cb"]});
+        all[name] = algorithm.into();
+        read(all).check(&rules())
+    };
+    for name in [
+        "id_token_signed_response_alg",
+        "userinfo_signed_response_alg",
+        "authorization_signed_response_alg",
+        "introspection_signed_response_alg",
+    ] {
+        for algorithm in ["RS256", "ES256", "HS256"] {
+            assert_eq!(with(name, algorithm), Ok(()), "{name} {algorithm}");
+        }
+        let refused = with(name, "PS256").unwrap_err();
+        assert_eq!(refused.code, OAuthCode::InvalidClientMetadata);
+        assert!(
+            refused.description.contains(name) && refused.description.contains("RS256, ES256"),
+            "{refused:?}"
+        );
+    }
+    // Whoever says nothing gets RS256, and so it must be there; but not for who never gets an ID token.
+    let without = Rules { algorithms: vec![SignatureAlgorithm::Es256], ..rules() };
+    let check = |value| read(value).check(&without);
+    assert!(check(json!({"redirect_uris": ["https://app.example/cb"]})).is_err());
+    assert_eq!(check(json!({"redirect_uris": ["https://app.example/cb"], "scope": "read"})), Ok(()));
+    assert_eq!(check(json!({"grant_types": ["client_credentials"], "response_types": []})), Ok(()));
+}
+
+#[test]
+fn two_secrets_at_a_time() {
+    let at = |seconds: i64| Moment::from_micros(seconds * 1_000_000);
+    let secret = |text: &str| ClientSecret {
+        digest: Digest::of(text.as_bytes()),
+        sealed: None,
+        created: at(0),
+        expires: None,
+    };
+    let mut client = Client {
+        client_id: "app".into(),
+        origin: Origin::Administrator,
+        created: at(0),
+        changed: at(0),
+        expires: None,
+        secrets: vec![secret("one")],
+        registration: None,
+        disabled: false,
+        metadata: Metadata::default(),
+    };
+    assert!(
+        client.opens_with("one", at(1)) && !client.opens_with("two", at(1)) && !client.opens_with("", at(1))
+    );
+    client.rotate_secret(secret("two"), at(100));
+    assert!(client.opens_with("one", at(99)) && client.opens_with("two", at(99)));
+    assert!(!client.opens_with("one", at(100)) && client.opens_with("two", at(100)));
+    client.rotate_secret(secret("three"), at(200));
+    assert_eq!(client.secrets.len(), MAX_SECRETS);
+    assert!(!client.opens_with("one", at(50)) && client.opens_with("two", at(199)));
+}
+
+#[test]
+fn redirect_uris_are_found_or_not() {
+    let metadata = read(json!({"redirect_uris": ["https://app.example/cb"]}));
+    assert_eq!(metadata.redirect_uri(None).as_deref(), Some("https://app.example/cb"));
+    assert_eq!(
+        metadata.redirect_uri(Some("https://app.example/cb")).as_deref(),
+        Some("https://app.example/cb")
+    );
+    assert_eq!(metadata.redirect_uri(Some("https://app.example/other")), None);
+    let two = read(json!({"redirect_uris": ["https://app.example/a", "https://app.example/b"]}));
+    assert_eq!(two.redirect_uri(None), None);
+}

@@ -1,0 +1,45 @@
+//! A client's public keys: registered with it, or fetched from where it keeps them.
+
+use std::sync::Arc;
+
+use gateward_kernel::jose::{JwkSet, KeySet, SignatureAlgorithm};
+use gateward_kernel::oauth::Client;
+use gateward_kernel::time::Moment;
+use url::Url;
+
+use crate::app::App;
+
+/// Why a client's keys are not there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum NoKeys {
+    /// It registered none.
+    #[error("the client has registered no keys")]
+    None,
+    /// They could not be fetched.
+    #[error("the client's keys could not be fetched")]
+    Unreachable,
+}
+
+/// The keys of this client, fetched anew when none of them is called `kid`.
+pub async fn of(app: &App, client: &Client, kid: Option<&str>, now: Moment) -> Result<Arc<JwkSet>, NoKeys> {
+    if let Some(jwks) = &client.metadata.jwks {
+        return jwks.keys().map(Arc::new).ok_or(NoKeys::None);
+    }
+    let uri = client.metadata.jwks_uri.as_deref().and_then(|uri| Url::parse(uri).ok()).ok_or(NoKeys::None)?;
+    app.client_keys.keys(&uri, kid, now).await.map_err(|error| {
+        tracing::warn!(client = %client.client_id, %error, "a client's keys could not be fetched");
+        NoKeys::Unreachable
+    })
+}
+
+/// Those that verify signatures of one of these algorithms.
+pub async fn verifying(
+    app: &App,
+    client: &Client,
+    kid: Option<&str>,
+    allowed: &[SignatureAlgorithm],
+    now: Moment,
+) -> Result<KeySet, NoKeys> {
+    let set = of(app, client, kid, now).await?;
+    Ok(KeySet::from_jwks(&set, allowed))
+}

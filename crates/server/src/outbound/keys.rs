@@ -1,0 +1,352 @@
+//! The key sets of clients, by their addresses: fetched by one at a time, kept for as long as they may be, and not fetched
+//! again because somebody makes up key ids.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gateward_kernel::jose::JwkSet;
+use gateward_kernel::time::Moment;
+use hashbrown::HashMap;
+use parking_lot::Mutex;
+use url::Url;
+
+use super::{Outbound, OutboundError, Wanted};
+
+/// How long a set is kept that says nothing of it; and the bounds of what it may say.
+const DEFAULT_KEPT: Duration = Duration::from_secs(300);
+const KEPT: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(3600));
+/// A set is fetched again at most once in this time while it is kept, however many keys are named that it does not have.
+const WINDOW: Duration = Duration::from_secs(60);
+/// A server that failed is left in peace for this long.
+const PAUSE: Duration = Duration::from_secs(10);
+/// The most sets that are known, and the most bytes they may have together; what was not used for longest is forgotten.
+const MOST: usize = 1000;
+const BUDGET: usize = 32 * 1024 * 1024;
+/// What one set costs besides its text.
+const OVERHEAD: usize = 1024;
+/// A set from so far ahead was had before the clock was set back. Whoever waited for another's fetch is behind it by less.
+const TOLERANCE: Duration = Duration::from_secs(30);
+
+/// The key sets of clients.
+#[derive(Debug)]
+pub struct ClientKeys {
+    outbound: Arc<Outbound>,
+    slots: Arc<Mutex<Slots>>,
+}
+
+impl ClientKeys {
+    /// Knows no set as yet.
+    pub fn new(outbound: Arc<Outbound>) -> Self {
+        ClientKeys { outbound, slots: Arc::new(Mutex::new(Slots::new(MOST, BUDGET))) }
+    }
+
+    /// The set at this address, as of a minute to an hour ago. When it has no key with the id `kid`, it is fetched again
+    /// unless that was done in the last minute; the set may then still be without it.
+    ///
+    /// # Errors
+    /// There is none that counts, and none could be fetched now or in the ten seconds before.
+    pub async fn keys(
+        &self,
+        url: &Url,
+        kid: Option<&str>,
+        now: Moment,
+    ) -> Result<Arc<JwkSet>, OutboundError> {
+        let line = self.slots.lock().line(url.as_str());
+        let next = line.state.lock().next(kid, now);
+        match next {
+            Next::Give(set) => return Ok(set),
+            Next::Fail(error) => return Err(error),
+            Next::Fetch => {}
+        }
+        let (outbound, slots) = (self.outbound.clone(), self.slots.clone());
+        let (url, kid) = (url.clone(), kid.map(str::to_owned));
+        // The work goes on when the caller is gone: others wait for it, too, and it shall count however it ends.
+        let work =
+            tokio::spawn(async move { fetch(&outbound, &slots, &line, &url, kid.as_deref(), now).await });
+        work.await.map_err(|error| OutboundError::failed(&error))?
+    }
+}
+
+async fn fetch(
+    outbound: &Outbound,
+    slots: &Mutex<Slots>,
+    line: &Line,
+    url: &Url,
+    kid: Option<&str>,
+    now: Moment,
+) -> Result<Arc<JwkSet>, OutboundError> {
+    let _flight = line.flight.lock().await;
+    {
+        let mut state = line.state.lock();
+        match state.next(kid, now) {
+            Next::Give(set) => return Ok(set),
+            Next::Fail(error) => return Err(error),
+            Next::Fetch => state.begins(now),
+        }
+    }
+    let loaded = load(outbound, url).await;
+    match &loaded {
+        Ok(loaded) => slots.lock().weigh(url.as_str(), line, loaded.length),
+        Err(error) => {
+            let at = url.origin().ascii_serialization();
+            tracing::warn!(at, %error, "the keys of a client could not be fetched");
+        }
+    }
+    line.state.lock().ends(loaded, now)
+}
+
+struct Loaded {
+    set: JwkSet,
+    length: usize,
+    kept: Duration,
+}
+
+async fn load(outbound: &Outbound, url: &Url) -> Result<Loaded, OutboundError> {
+    let fetched = outbound.get(url, Wanted::KEYS).await?.ok()?;
+    let set = JwkSet::from_json(&fetched.body).map_err(|_| OutboundError::Malformed("no key set"))?;
+    let kept = fetched.max_age.unwrap_or(DEFAULT_KEPT).clamp(KEPT.0, KEPT.1);
+    Ok(Loaded { set, length: fetched.body.len(), kept })
+}
+
+/// What is known of one address, and its turn to be asked.
+#[derive(Debug, Default)]
+struct Line {
+    state: Mutex<State>,
+    /// Held by whoever fetches.
+    flight: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    held: Option<Held>,
+    /// When it was last fetched though there was one.
+    again: Option<Moment>,
+    failed: Option<(Moment, OutboundError)>,
+}
+
+#[derive(Debug)]
+struct Held {
+    set: Arc<JwkSet>,
+    had: Moment,
+    until: Moment,
+}
+
+/// What is to be done for somebody who wants the keys.
+#[derive(Debug)]
+enum Next {
+    Give(Arc<JwkSet>),
+    Fail(OutboundError),
+    Fetch,
+}
+
+impl State {
+    fn next(&self, kid: Option<&str>, now: Moment) -> Next {
+        let counts = |held: &&Held| held.had <= now + TOLERANCE && now < held.until;
+        match (self.held.as_ref().filter(counts), &self.failed) {
+            (Some(held), _) => {
+                let has_it = kid.is_none_or(|kid| held.set.find(kid).next().is_some());
+                let is_soon = self.again.is_some_and(|again| within(again, now, WINDOW));
+                if has_it || is_soon { Next::Give(held.set.clone()) } else { Next::Fetch }
+            }
+            (None, Some((at, error))) if within(*at, now, PAUSE) => Next::Fail(error.clone()),
+            (None, _) => Next::Fetch,
+        }
+    }
+
+    fn begins(&mut self, now: Moment) {
+        self.again = self.held.is_some().then_some(now);
+    }
+
+    fn ends(
+        &mut self,
+        loaded: Result<Loaded, OutboundError>,
+        now: Moment,
+    ) -> Result<Arc<JwkSet>, OutboundError> {
+        match loaded {
+            Ok(loaded) => {
+                let set = Arc::new(loaded.set);
+                self.held = Some(Held { set: set.clone(), had: now, until: now + loaded.kept });
+                self.failed = None;
+                Ok(set)
+            }
+            Err(error) => {
+                self.failed = Some((now, error));
+                // One that still counts is given: `begins` has seen to it that nobody asks again so soon.
+                match self.next(None, now) {
+                    Next::Give(set) => Ok(set),
+                    Next::Fail(error) => Err(error),
+                    Next::Fetch => Err(OutboundError::TimedOut),
+                }
+            }
+        }
+    }
+}
+
+/// Whether something that happened `at` is less than `span` ago. What happened far ahead was before the clock was set back.
+fn within(at: Moment, now: Moment, span: Duration) -> bool {
+    at <= now + TOLERANCE && now.since(at) < span
+}
+
+/// The lines by their addresses, bounded in number and bytes.
+#[derive(Debug)]
+struct Slots {
+    by_url: HashMap<String, Slot>,
+    uses: u64,
+    bytes: usize,
+    most: usize,
+    budget: usize,
+}
+
+#[derive(Debug)]
+struct Slot {
+    line: Arc<Line>,
+    used: u64,
+    weight: usize,
+}
+
+impl Slots {
+    fn new(most: usize, budget: usize) -> Self {
+        Slots { by_url: HashMap::new(), uses: 0, bytes: 0, most, budget }
+    }
+
+    fn line(&mut self, url: &str) -> Arc<Line> {
+        self.uses += 1;
+        if let Some(slot) = self.by_url.get_mut(url) {
+            slot.used = self.uses;
+            return slot.line.clone();
+        }
+        let line = Arc::new(Line::default());
+        let weight = url.len() + OVERHEAD;
+        self.bytes += weight;
+        self.by_url.insert(url.to_owned(), Slot { line: line.clone(), used: self.uses, weight });
+        self.shrink();
+        line
+    }
+
+    /// Notes how long the set of this line is. A line that was forgotten meanwhile costs nothing.
+    fn weigh(&mut self, url: &str, line: &Line, length: usize) {
+        let Some(slot) = self.by_url.get_mut(url) else { return };
+        if !std::ptr::eq(&*slot.line, line) {
+            return;
+        }
+        let weight = url.len() + OVERHEAD + length;
+        self.bytes = self.bytes - slot.weight + weight;
+        slot.weight = weight;
+        self.shrink();
+    }
+
+    fn shrink(&mut self) {
+        while self.by_url.len() > self.most || self.bytes > self.budget {
+            let oldest = self.by_url.iter().min_by_key(|(_, slot)| slot.used).map(|(url, _)| url.clone());
+            let Some(slot) = oldest.and_then(|url| self.by_url.remove(&url)) else { return };
+            self.bytes -= slot.weight;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Moment {
+        Moment::from_micros(seconds * 1_000_000)
+    }
+
+    const KEY: &str =
+        r#"{"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+
+    fn loaded(kept: u64) -> Loaded {
+        let set = JwkSet::from_json(format!("{{\"keys\":[{KEY}]}}").as_bytes()).unwrap();
+        assert_eq!(set.keys.len(), 1);
+        Loaded { set, length: 100, kept: Duration::from_secs(kept) }
+    }
+
+    fn word(next: &Next) -> &'static str {
+        match next {
+            Next::Give(_) => "give",
+            Next::Fail(_) => "fail",
+            Next::Fetch => "fetch",
+        }
+    }
+
+    #[test]
+    fn a_set_counts_until_its_end_and_not_into_the_past() {
+        let mut state = State::default();
+        assert_eq!(word(&state.next(None, at(1000))), "fetch");
+        state.begins(at(1000));
+        state.ends(Ok(loaded(300)), at(1000)).unwrap();
+        for (seconds, expected) in
+            [(1000, "give"), (1299, "give"), (1300, "fetch"), (970, "give"), (969, "fetch"), (-5000, "fetch")]
+        {
+            assert_eq!(word(&state.next(Some("a"), at(seconds))), expected, "{seconds}");
+            assert_eq!(word(&state.next(None, at(seconds))), expected, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_looked_for_once_a_minute() {
+        let mut state = State::default();
+        state.begins(at(1000));
+        state.ends(Ok(loaded(3600)), at(1000)).unwrap();
+        assert_eq!(word(&state.next(Some("b"), at(1001))), "fetch", "the first time at once");
+        state.begins(at(1001));
+        state.ends(Ok(loaded(3600)), at(1001)).unwrap();
+        for (seconds, expected) in [(1001, "give"), (1060, "give"), (1061, "fetch"), (900, "fetch")] {
+            assert_eq!(word(&state.next(Some("b"), at(seconds))), expected, "{seconds}");
+        }
+        // Also when looking failed, and then the old set goes on.
+        state.begins(at(1061));
+        assert!(state.ends(Err(OutboundError::TimedOut), at(1061)).is_ok());
+        for (seconds, expected) in [(1062, "give"), (1120, "give"), (1121, "fetch")] {
+            assert_eq!(word(&state.next(Some("b"), at(seconds))), expected, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn a_failure_is_remembered_for_a_while() {
+        let mut state = State::default();
+        state.begins(at(1000));
+        assert_eq!(state.ends(Err(OutboundError::TooLarge), at(1000)).unwrap_err(), OutboundError::TooLarge);
+        for (seconds, expected) in [(1000, "fail"), (1009, "fail"), (1010, "fetch"), (900, "fetch")] {
+            assert_eq!(word(&state.next(Some("a"), at(seconds))), expected, "{seconds}");
+        }
+        // What has ended is not given because nothing newer is there.
+        state.ends(Ok(loaded(60)), at(1010)).unwrap();
+        state.begins(at(1070));
+        assert!(state.ends(Err(OutboundError::TimedOut), at(1070)).is_err());
+    }
+
+    #[test]
+    fn what_was_not_used_for_longest_is_forgotten() {
+        let mut slots = Slots::new(3, BUDGET);
+        let first = slots.line("https://a.example/");
+        for name in ["b", "c"] {
+            slots.line(&format!("https://{name}.example/"));
+        }
+        assert!(Arc::ptr_eq(&first, &slots.line("https://a.example/")), "three are kept");
+        slots.line("https://d.example/");
+        assert_eq!(slots.by_url.len(), 3);
+        assert!(!slots.by_url.contains_key("https://b.example/"));
+        assert!(Arc::ptr_eq(&first, &slots.line("https://a.example/")));
+        assert_eq!(slots.bytes, 3 * ("https://a.example/".len() + OVERHEAD));
+    }
+
+    #[test]
+    fn sets_have_a_budget_of_bytes() {
+        let each = "https://a.example/".len() + OVERHEAD + 5000;
+        let mut slots = Slots::new(MOST, 2 * each);
+        for name in ["a", "b"] {
+            let url = format!("https://{name}.example/");
+            let line = slots.line(&url);
+            slots.weigh(&url, &line, 5000);
+        }
+        assert_eq!((slots.by_url.len(), slots.bytes), (2, 2 * each), "at the limit");
+        let line = slots.line("https://b.example/");
+        slots.weigh("https://b.example/", &line, 5001);
+        assert_eq!((slots.by_url.len(), slots.bytes), (1, each + 1), "one byte above it");
+        slots.weigh("https://a.example/", &line, 5000);
+        let other = Line::default();
+        slots.weigh("https://b.example/", &other, 1);
+        assert_eq!(slots.bytes, each + 1, "what is forgotten weighs nothing");
+    }
+}
