@@ -1,7 +1,9 @@
 //! Answers: pages, redirects, JSON and problems, each with the headers that browsers need to be told.
 
-use axum::body::Body;
-use axum::response::Response;
+/// The body of an answer, for whoever makes one without a page.
+pub use axum::body::Body;
+/// An answer.
+pub use axum::response::Response;
 use gateward_guard::problem;
 use gateward_kernel::oauth::OAuthCode;
 use gateward_kernel::refusal::Refusal;

@@ -3,7 +3,6 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use axum::body::Body;
 use bytes::Bytes;
 use gateward_guard::forwarded::ClientAddress;
 use gateward_kernel::event::{Actor, Event, Fact};
@@ -25,7 +24,7 @@ use serde_json::json;
 use super::endpoints::{Endpoint, Takes, find};
 use crate::app::App;
 use crate::certificate::{self, ClientCertificate};
-use crate::face::answer::finish;
+use crate::face::answer::{Body, finish};
 use crate::face::failure::Failure;
 use crate::face::form::Form;
 

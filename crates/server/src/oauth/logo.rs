@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
 use bytes::Bytes;
 use gateward_kernel::oauth::OAuthError;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
@@ -10,7 +9,7 @@ use http::{Response, StatusCode};
 use url::Url;
 
 use crate::app::App;
-use crate::face::answer::Answer;
+use crate::face::answer::{Answer, Body};
 use crate::face::visit::Visit;
 use crate::oauth::authorize::web::error_page;
 use crate::outbound::kept::{Had, Kept};

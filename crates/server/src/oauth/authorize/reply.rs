@@ -1,7 +1,5 @@
 //! The answer of the authorization endpoint, by whatever carries it.
 
-use axum::body::Body;
-use axum::response::Response;
 use gateward_kernel::oauth::{Carrier, Client, OAuthError, ResponseMode};
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY};
@@ -9,7 +7,7 @@ use serde_json::{Map, Value};
 use url::form_urlencoded::Serializer;
 
 use super::law::Back;
-use crate::face::answer::{self, Answer};
+use crate::face::answer::{self, Answer, Body, Response};
 use crate::face::page::FormPostPage;
 use crate::face::visit::Visit;
 use crate::oauth::id_token::sign_for;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
 use gateward_kernel::event::Fact;
 use gateward_kernel::oauth::client::Origin;
 use gateward_kernel::oauth::{Client, OAuthError};
