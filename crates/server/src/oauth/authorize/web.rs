@@ -192,18 +192,21 @@ async fn consent(visit: &Visit, client: &Client, flow: &Flow, wanted: &Consent) 
     let Some(sealed) = flow.seal(&visit.app) else { return refuse(visit, client, &back(flow), &too_long()) };
     let given = visit.app.oauth.consents.of(person.id, visit.now).await?;
     let before = given.of(&client.client_id);
-    let scopes = wanted.scope.iter().map(|scope| ScopeRow {
+    let row = |scope: &str| ScopeRow {
         name: scope.to_owned(),
         is_fixed: scope == "openid",
         is_new: before.is_some_and(|before| !before.scope.has(scope)),
-    });
+    };
+    let mut scopes: Vec<ScopeRow> = wanted.scope.iter().map(row).collect();
+    // Who somebody is comes first; the rest as it is named.
+    scopes.sort_by_key(|row| !row.is_fixed);
     let page = ConsentPage {
         csrf: visit.token("consent"),
         flow: sealed,
         client: card(client),
         display_name: person.shown_name().to_owned(),
         username: person.name.as_str().to_owned(),
-        scopes: scopes.collect(),
+        scopes,
         claims: wanted.claims.iter().map(ToString::to_string).collect(),
         resources: wanted.resources.iter().map(ToString::to_string).collect(),
         details: wanted.details.as_ref().and_then(|details| serde_json::to_string_pretty(details).ok()),

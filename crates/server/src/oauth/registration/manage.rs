@@ -12,6 +12,7 @@ use http::{Method, Response, StatusCode};
 use super::{
     Answered, Call, Trouble, bearer, challenge, give_place_back, json_answer, read, rules, tell, view,
 };
+use crate::face::answer::Body;
 
 /// What only the answer may say (RFC 7592 §2.2).
 const OURS: [&str; 4] = [
