@@ -237,10 +237,11 @@ impl Clients {
         keep: bool,
         now: Moment,
     ) -> (Zeroizing<String>, ClientSecret) {
-        let secret = Secret::random(&*self.entropy);
-        let tag: [u8; 4] = self.check.short_tag(&[secret.expose()]);
-        let body = Zeroizing::new([secret.expose().as_slice(), &tag].concat());
-        let mut text = Zeroizing::new(String::with_capacity(64));
+        // As long as HS512 wants its key, which the text is (RFC 7518 §3.2).
+        let (one, other) = (Secret::random(&*self.entropy), Secret::random(&*self.entropy));
+        let tag: [u8; 4] = self.check.short_tag(&[one.expose(), other.expose()]);
+        let body = Zeroizing::new([one.expose().as_slice(), other.expose(), &tag].concat());
+        let mut text = Zeroizing::new(String::with_capacity(96));
         text.push_str(PREFIX);
         BASE64URL_NOPAD.encode_append(&body, &mut text);
         let kept = self.secret(client_id, &text, keep, now);

@@ -65,6 +65,16 @@ pub async fn make(app: &App, about: &About<'_>, now: Moment) -> Result<String, F
     .await
 }
 
+/// Whether ID tokens can be made for this client: the first RSA key takes a moment after the first start, and nothing shall be
+/// spent meanwhile.
+pub fn can_be_made(app: &App, client: &Client, now: Moment) -> Result<(), Fault> {
+    let algorithm = client.metadata.id_token_alg();
+    match algorithm.is_hmac() || app.tokens.mint.ring().signer(algorithm, "JWT", now).is_some() {
+        true => Ok(()),
+        false => Err(Fault::new("key ring", FaultKind::Unavailable, format!("no key for {algorithm} yet"))),
+    }
+}
+
 fn claims(app: &App, about: &About<'_>, algorithm: SignatureAlgorithm, now: Moment) -> Map<String, Value> {
     let nothing = ClaimsRequest::default();
     let place = match (about.access_token, about.code) {

@@ -9,9 +9,9 @@ use gateward_kernel::oauth::{Client, OAuthCode, OAuthError};
 use gateward_kernel::record::Loaded;
 
 use super::call::{Answered, Call, json_answer};
-use super::client_auth;
 use super::grants::{code, credentials, device, exchange, jwt_bearer, refresh};
 use super::issue::Issued;
+use super::{client_auth, id_token};
 
 /// What becomes of a grant.
 pub type Granted = Result<Issued, super::call::Trouble>;
@@ -51,6 +51,9 @@ pub async fn answer(call: Call) -> Answered {
             "the client has not registered this grant type",
         )
         .into());
+    }
+    if matches!(grant, GrantType::AuthorizationCode | GrantType::DeviceCode | GrantType::RefreshToken) {
+        id_token::can_be_made(&call.app, &client.record, call.now)?;
     }
     let issued = handler(&call, &client).await?;
     let mut response = json_answer(http::StatusCode::OK, &issued.view())?;

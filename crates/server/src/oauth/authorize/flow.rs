@@ -7,7 +7,8 @@ use gateward_kernel::ports::Fault;
 use gateward_kernel::time::Moment;
 use serde::{Deserialize, Serialize};
 
-use super::law::{Progress, Request};
+use super::law::Request;
+use super::step::Progress;
 use crate::app::App;
 
 /// The path of the authorization endpoint.

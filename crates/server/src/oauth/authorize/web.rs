@@ -14,8 +14,9 @@ use http::header::SET_COOKIE;
 use http::{Method, StatusCode};
 
 use super::flow::{self, Flow};
-use super::law::{self, Back, Bad, Came, Next, SignedIn};
+use super::law::{self, Back, Bad, Came};
 use super::reply::Reply;
+use super::step::{self, Next, SignedIn};
 use crate::face::answer::{self, Answer};
 use crate::face::failure::Failure;
 use crate::face::form::Form;
@@ -102,7 +103,7 @@ async fn go_on(visit: &Visit, client: &Client, flow: Flow) -> Answer {
         Some(person) => has_agreed(visit, client, &flow, &wanted, person.id).await?,
         None => false,
     };
-    match law::next(&flow.request, flow.progress, signed_in, agreed, visit.now) {
+    match step::next(&flow.request, flow.progress, signed_in, agreed, visit.now) {
         Next::SignIn => sign_in(visit, client, &flow),
         Next::Choose => choose(visit, client, &flow),
         Next::Consent => consent(visit, client, &flow, &wanted).await,
@@ -168,7 +169,7 @@ fn too_long() -> OAuthError {
 
 fn choose(visit: &Visit, client: &Client, flow: &Flow) -> Answer {
     let person = visit.signed_in()?;
-    let chosen = Flow { progress: law::Progress { chosen: true, ..flow.progress }, ..flow.clone() };
+    let chosen = Flow { progress: step::Progress { chosen: true, ..flow.progress }, ..flow.clone() };
     let (Some(chosen), Some(sealed)) = (chosen.seal(&visit.app), flow.seal(&visit.app)) else {
         return refuse(visit, client, &back(flow), &too_long());
     };
@@ -236,7 +237,7 @@ pub async fn decide(visit: Visit) -> Answer {
     let signed_in = SignedIn { person: person.id, subject: &subject, authenticated };
     let mut request = flow.request.clone();
     request.prompt.consent = false;
-    match law::next(&request, flow.progress, Some(signed_in), true, visit.now) {
+    match step::next(&request, flow.progress, Some(signed_in), true, visit.now) {
         Next::Grant => {}
         _ => return lead(&visit, client, &flow, &format!("{}?flow=", flow::PATH)),
     }
