@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use data_encoding::BASE64URL_NOPAD;
+use gateward_kernel::jose::{Jwk, SignatureAlgorithm, VerifyingKey};
 use serde_json::json;
 
 use super::{
@@ -129,6 +131,23 @@ async fn a_client_that_says_nothing_gets_rs256() {
     let published = house.browser().get("/.well-known/openid-configuration").await.expect(200).json();
     let signed = published["id_token_signing_alg_values_supported"].to_string();
     assert!(signed.contains("RS256") && signed.contains("ES256") && !signed.contains("PS256"), "{signed}");
+}
+
+#[tokio::test]
+async fn a_generated_secret_is_long_enough_for_every_hmac() {
+    let house = house().await;
+    for algorithm in [SignatureAlgorithm::Hs256, SignatureAlgorithm::Hs384, SignatureAlgorithm::Hs512] {
+        let name = algorithm.to_string();
+        let app = client(&house, &name, json!({"id_token_signed_response_alg": name})).await;
+        let told = tokens(&house, &app, &[]).await;
+        let id_token = text(&told, "id_token");
+        let key = VerifyingKey::new(&Jwk::from_secret(app.secret.as_bytes()).unwrap(), algorithm).unwrap();
+        let (signed, signature) = id_token.rsplit_once('.').unwrap();
+        assert!(
+            key.verifies(signed.as_bytes(), &BASE64URL_NOPAD.decode(signature.as_bytes()).unwrap()),
+            "{name}"
+        );
+    }
 }
 
 #[tokio::test]
