@@ -65,11 +65,12 @@ pub async fn make(app: &App, about: &About<'_>, now: Moment) -> Result<String, F
     .await
 }
 
-/// Whether ID tokens can be made for this client: the first RSA key takes a moment after the first start, and nothing shall be
-/// spent meanwhile.
+/// Whether the ID tokens that this client gets, if any, can be made: the first RSA key takes a moment after the first start, and
+/// nothing shall be spent meanwhile.
 pub fn can_be_made(app: &App, client: &Client, now: Moment) -> Result<(), Fault> {
-    let algorithm = client.metadata.id_token_alg();
-    match algorithm.is_hmac() || app.tokens.mint.ring().signer(algorithm, "JWT", now).is_some() {
+    let (metadata, algorithm) = (&client.metadata, client.metadata.id_token_alg());
+    let nothing_to_wait_for = !metadata.gets_id_tokens() || algorithm.is_hmac();
+    match nothing_to_wait_for || app.tokens.mint.ring().signer(algorithm, "JWT", now).is_some() {
         true => Ok(()),
         false => Err(Fault::new("key ring", FaultKind::Unavailable, format!("no key for {algorithm} yet"))),
     }

@@ -143,14 +143,10 @@ impl Metadata {
 
     /// What is to be signed for it can be: by a key of the installation, or by its own secret.
     fn check_signed(&self, rules: &Rules) -> Result<(), BadMetadata> {
-        let gets_id_tokens = [GrantType::AuthorizationCode, GrantType::Implicit, GrantType::DeviceCode]
-            .iter()
-            .any(|grant| self.grant_types.contains(grant))
-            && self.scope.as_ref().is_none_or(|scope| scope.has("openid"));
         for (name, algorithm) in [
             (
                 "id_token_signed_response_alg",
-                gets_id_tokens.then(|| self.id_token_alg()).or(self.id_token_signed_response_alg),
+                self.gets_id_tokens().then(|| self.id_token_alg()).or(self.id_token_signed_response_alg),
             ),
             ("userinfo_signed_response_alg", self.userinfo_signed_response_alg),
             ("authorization_signed_response_alg", self.authorization_signed_response_alg),

@@ -233,6 +233,14 @@ impl Metadata {
         named.or_else(first).unwrap_or_default()
     }
 
+    /// Whether it can ever get an ID token: it has a grant that gives them, and may ask for `openid`.
+    pub fn gets_id_tokens(&self) -> bool {
+        [GrantType::AuthorizationCode, GrantType::Implicit, GrantType::DeviceCode]
+            .iter()
+            .any(|grant| self.grant_types.contains(grant))
+            && self.scope.as_ref().is_none_or(|scope| scope.has("openid"))
+    }
+
     /// The algorithm of its ID tokens: RS256 when it is not said (OpenID Connect Registration §2).
     pub fn id_token_alg(&self) -> SignatureAlgorithm {
         self.id_token_signed_response_alg.unwrap_or(SignatureAlgorithm::Rs256)

@@ -134,6 +134,17 @@ async fn a_client_that_says_nothing_gets_rs256() {
 }
 
 #[tokio::test]
+async fn a_client_that_gets_no_id_tokens_needs_no_key_for_them() {
+    let house = house().await;
+    let none = json!({"scope": "profile offline_access", "id_token_signed_response_alg": null});
+    let app = client(&house, "app", none).await;
+    let code = super::code(&house, &app, &[("scope", "profile offline_access")]).await;
+    let told = redeem(&house, &app, &code).await.expect(200).json();
+    assert!(told.get("id_token").is_none(), "{told}");
+    refresh(&house, &app, &text(&told, "refresh_token")).await.expect(200);
+}
+
+#[tokio::test]
 async fn a_generated_secret_is_long_enough_for_every_hmac() {
     let house = house().await;
     for algorithm in [SignatureAlgorithm::Hs256, SignatureAlgorithm::Hs384, SignatureAlgorithm::Hs512] {
