@@ -92,6 +92,12 @@ impl Postgres {
         }
     }
 
+    /// Waits until this standby shows everything that has been written to the one it follows.
+    pub fn catch_up(&self, primary: &Self) {
+        let written = primary.sql("postgres", "SELECT pg_current_wal_lsn()");
+        self.wait_until(&format!("SELECT pg_last_wal_replay_lsn() >= '{written}'"), "t");
+    }
+
     /// Changes a setting for all sessions, also those that are open.
     pub fn set(&self, setting: &str, value: &str) {
         self.sql("postgres", &format!("ALTER SYSTEM SET {setting} = '{value}'"));

@@ -29,6 +29,7 @@ fn pair() -> Pair {
         let primary = Server::start();
         let standby = primary.standby();
         let name = primary.fresh_database();
+        standby.catch_up(&primary);
         let url = format!("postgres://postgres@{},{}/{name}", standby.addr(), primary.addr());
         Pair { primary, standby, name, url }
     })
@@ -98,7 +99,10 @@ async fn a_server_that_takes_no_more_writes_is_left_by_those_who_only_read() {
     create(&kv, "a").await.unwrap();
     let key = Key::new("test", "a");
     assert!(kv.get(&key).await.unwrap().is_some());
-    block_in_place(|| pair.primary.set("default_transaction_read_only", "on"));
+    block_in_place(|| {
+        pair.standby.catch_up(&pair.primary);
+        pair.primary.set("default_transaction_read_only", "on");
+    });
     ear.hears(&Told::Lost, Duration::from_secs(3)).await;
     within(SOON, "nobody is believed who may be out of date", || async { kv.get(&key).await.is_err() }).await;
     let fault = kv.create(&Key::new("test", "b"), "x".into(), LATE).await.unwrap_err();
@@ -117,6 +121,7 @@ async fn a_server_that_takes_no_more_writes_is_left_by_those_who_only_read() {
 async fn a_standby_alone_is_refused_and_one_that_is_promoted_is_not() {
     let pair = pair();
     drop(open(&pair.primary.url(&pair.name)).await);
+    block_in_place(|| pair.standby.catch_up(&pair.primary));
     let alone = PostgresAddress::parse(&pair.standby.url(&pair.name)).unwrap();
     let error = Postgres::connect(&alone, &PostgresOptions::default()).await.unwrap_err().to_string();
     assert!(error.contains("does not allow writes") && error.contains("that it takes writes"), "{error}");
