@@ -1,20 +1,18 @@
 //! What was fetched from others and is asked for again and again: kept for a while, fetched by one at a time, and bounded in number and
 //! bytes, since strangers decide what is asked for.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use gateward_kernel::time::Moment;
-use hashbrown::HashMap;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
+
+use super::lines::Lines;
 
 /// What could not be had is not asked for again for this long.
 const PAUSE: Duration = Duration::from_secs(60);
 /// What can no longer be had goes on for as long since it was had.
 const ENDURANCE: Duration = Duration::from_secs(24 * 3600);
-/// What one thing costs besides its own size.
-const OVERHEAD: usize = 512;
 
 /// Something that was fetched.
 #[derive(Clone, Debug)]
@@ -30,31 +28,21 @@ pub struct Had<T> {
 /// Things by their addresses.
 #[derive(Debug)]
 pub struct Kept<T> {
-    slots: Mutex<Slots<T>>,
+    lines: Mutex<Lines<Line<T>>>,
     /// So many are fetched at the same time, so that others than these find a way outside, too.
     turns: Semaphore,
-}
-
-#[derive(Debug)]
-struct Slots<T> {
-    by_url: HashMap<String, Slot<T>>,
-    uses: u64,
-    bytes: usize,
-    most: usize,
-    budget: usize,
-}
-
-#[derive(Debug)]
-struct Slot<T> {
-    line: Arc<Line<T>>,
-    used: u64,
-    weight: usize,
 }
 
 #[derive(Debug)]
 struct Line<T> {
     state: Mutex<State<T>>,
     flight: tokio::sync::Mutex<()>,
+}
+
+impl<T> Default for Line<T> {
+    fn default() -> Self {
+        Line { state: Mutex::new(State { had: None, until: None }), flight: tokio::sync::Mutex::default() }
+    }
 }
 
 #[derive(Debug)]
@@ -90,13 +78,12 @@ impl<T: Clone> State<T> {
 impl<T: Clone> Kept<T> {
     /// At most so many things with so many bytes together, of which `turns` are fetched at the same time.
     pub fn new(most: usize, budget: usize, turns: usize) -> Self {
-        let slots = Slots { by_url: HashMap::new(), uses: 0, bytes: 0, most, budget };
-        Kept { slots: Mutex::new(slots), turns: Semaphore::new(turns) }
+        Kept { lines: Mutex::new(Lines::new(most, budget)), turns: Semaphore::new(turns) }
     }
 
     /// What memory knows of this address now.
     pub fn hit(&self, url: &str, now: Moment) -> Option<T> {
-        let line = self.slots.lock().known(url)?;
+        let line = self.lines.lock().known(url)?;
         let found = line.state.lock().now(now);
         found.flatten()
     }
@@ -108,7 +95,7 @@ impl<T: Clone> Kept<T> {
         now: Moment,
         fetch: impl Future<Output = Option<Had<T>>>,
     ) -> Option<T> {
-        let line = self.slots.lock().line(url);
+        let line = self.lines.lock().line(url);
         if let Some(found) = line.state.lock().now(now) {
             return found;
         }
@@ -119,54 +106,15 @@ impl<T: Clone> Kept<T> {
         let _turn = self.turns.acquire().await.ok()?;
         let found = fetch.await;
         if let Some(had) = &found {
-            self.slots.lock().weigh(url, &line, had.weight);
+            self.lines.lock().weigh(url, &line, had.weight);
         }
         line.state.lock().learns(found, now)
     }
 }
 
-impl<T> Slots<T> {
-    fn known(&mut self, url: &str) -> Option<Arc<Line<T>>> {
-        self.uses += 1;
-        let slot = self.by_url.get_mut(url)?;
-        slot.used = self.uses;
-        Some(slot.line.clone())
-    }
-
-    fn line(&mut self, url: &str) -> Arc<Line<T>> {
-        if let Some(line) = self.known(url) {
-            return line;
-        }
-        let state = Mutex::new(State { had: None, until: None });
-        let line = Arc::new(Line { state, flight: tokio::sync::Mutex::new(()) });
-        let weight = url.len() + OVERHEAD;
-        self.bytes += weight;
-        self.by_url.insert(url.to_owned(), Slot { line: line.clone(), used: self.uses, weight });
-        self.shrink();
-        line
-    }
-
-    fn weigh(&mut self, url: &str, line: &Arc<Line<T>>, weight: usize) {
-        let Some(slot) = self.by_url.get_mut(url).filter(|slot| Arc::ptr_eq(&slot.line, line)) else {
-            return;
-        };
-        let weight = url.len() + OVERHEAD + weight;
-        self.bytes = self.bytes - slot.weight + weight;
-        slot.weight = weight;
-        self.shrink();
-    }
-
-    fn shrink(&mut self) {
-        while self.by_url.len() > self.most || self.bytes > self.budget {
-            let oldest = self.by_url.iter().min_by_key(|(_, slot)| slot.used).map(|(url, _)| url.clone());
-            let Some(slot) = oldest.and_then(|url| self.by_url.remove(&url)) else { return };
-            self.bytes -= slot.weight;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::lines::OVERHEAD;
     use super::*;
 
     fn at(seconds: i64) -> Moment {

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use gateward_kernel::jose::JwkSet;
 use gateward_kernel::time::Moment;
-use hashbrown::HashMap;
 use parking_lot::Mutex;
 use url::Url;
 
+use super::lines::Lines;
 use super::{Outbound, OutboundError, Wanted};
 
 /// How long a set is kept that says nothing of it; and the bounds of what it may say.
@@ -22,8 +22,6 @@ const PAUSE: Duration = Duration::from_secs(10);
 /// The most sets that are known, and the most bytes they may have together; what was not used for longest is forgotten.
 const MOST: usize = 1000;
 const BUDGET: usize = 32 * 1024 * 1024;
-/// What one set costs besides its text.
-const OVERHEAD: usize = 1024;
 /// A set from so far ahead was had before the clock was set back. Whoever waited for another's fetch is behind it by less.
 const TOLERANCE: Duration = Duration::from_secs(30);
 
@@ -31,13 +29,13 @@ const TOLERANCE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct ClientKeys {
     outbound: Arc<Outbound>,
-    slots: Arc<Mutex<Slots>>,
+    lines: Arc<Mutex<Lines<Line>>>,
 }
 
 impl ClientKeys {
     /// Knows no set as yet.
     pub fn new(outbound: Arc<Outbound>) -> Self {
-        ClientKeys { outbound, slots: Arc::new(Mutex::new(Slots::new(MOST, BUDGET))) }
+        ClientKeys { outbound, lines: Arc::new(Mutex::new(Lines::new(MOST, BUDGET))) }
     }
 
     /// The set at this address, as of a minute to an hour ago. When it has no key with the id `kid`, it is fetched again
@@ -51,25 +49,25 @@ impl ClientKeys {
         kid: Option<&str>,
         now: Moment,
     ) -> Result<Arc<JwkSet>, OutboundError> {
-        let line = self.slots.lock().line(url.as_str());
+        let line = self.lines.lock().line(url.as_str());
         let next = line.state.lock().next(kid, now);
         match next {
             Next::Give(set) => return Ok(set),
             Next::Fail(error) => return Err(error),
             Next::Fetch => {}
         }
-        let (outbound, slots) = (self.outbound.clone(), self.slots.clone());
+        let (outbound, lines) = (self.outbound.clone(), self.lines.clone());
         let (url, kid) = (url.clone(), kid.map(str::to_owned));
         // The work goes on when the caller is gone: others wait for it, too, and it shall count however it ends.
         let work =
-            tokio::spawn(async move { fetch(&outbound, &slots, &line, &url, kid.as_deref(), now).await });
+            tokio::spawn(async move { fetch(&outbound, &lines, &line, &url, kid.as_deref(), now).await });
         work.await.map_err(|error| OutboundError::failed(&error))?
     }
 }
 
 async fn fetch(
     outbound: &Outbound,
-    slots: &Mutex<Slots>,
+    lines: &Mutex<Lines<Line>>,
     line: &Line,
     url: &Url,
     kid: Option<&str>,
@@ -86,7 +84,7 @@ async fn fetch(
     }
     let loaded = load(outbound, url).await;
     match &loaded {
-        Ok(loaded) => slots.lock().weigh(url.as_str(), line, loaded.length),
+        Ok(loaded) => lines.lock().weigh(url.as_str(), line, loaded.length),
         Err(error) => {
             let at = url.origin().ascii_serialization();
             tracing::warn!(at, %error, "the keys of a client could not be fetched");
@@ -187,63 +185,6 @@ fn within(at: Moment, now: Moment, span: Duration) -> bool {
     at <= now + TOLERANCE && now.since(at) < span
 }
 
-/// The lines by their addresses, bounded in number and bytes.
-#[derive(Debug)]
-struct Slots {
-    by_url: HashMap<String, Slot>,
-    uses: u64,
-    bytes: usize,
-    most: usize,
-    budget: usize,
-}
-
-#[derive(Debug)]
-struct Slot {
-    line: Arc<Line>,
-    used: u64,
-    weight: usize,
-}
-
-impl Slots {
-    fn new(most: usize, budget: usize) -> Self {
-        Slots { by_url: HashMap::new(), uses: 0, bytes: 0, most, budget }
-    }
-
-    fn line(&mut self, url: &str) -> Arc<Line> {
-        self.uses += 1;
-        if let Some(slot) = self.by_url.get_mut(url) {
-            slot.used = self.uses;
-            return slot.line.clone();
-        }
-        let line = Arc::new(Line::default());
-        let weight = url.len() + OVERHEAD;
-        self.bytes += weight;
-        self.by_url.insert(url.to_owned(), Slot { line: line.clone(), used: self.uses, weight });
-        self.shrink();
-        line
-    }
-
-    /// Notes how long the set of this line is. A line that was forgotten meanwhile costs nothing.
-    fn weigh(&mut self, url: &str, line: &Line, length: usize) {
-        let Some(slot) = self.by_url.get_mut(url) else { return };
-        if !std::ptr::eq(&*slot.line, line) {
-            return;
-        }
-        let weight = url.len() + OVERHEAD + length;
-        self.bytes = self.bytes - slot.weight + weight;
-        slot.weight = weight;
-        self.shrink();
-    }
-
-    fn shrink(&mut self) {
-        while self.by_url.len() > self.most || self.bytes > self.budget {
-            let oldest = self.by_url.iter().min_by_key(|(_, slot)| slot.used).map(|(url, _)| url.clone());
-            let Some(slot) = oldest.and_then(|url| self.by_url.remove(&url)) else { return };
-            self.bytes -= slot.weight;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -314,39 +255,5 @@ mod tests {
         state.ends(Ok(loaded(60)), at(1010)).unwrap();
         state.begins(at(1070));
         assert!(state.ends(Err(OutboundError::TimedOut), at(1070)).is_err());
-    }
-
-    #[test]
-    fn what_was_not_used_for_longest_is_forgotten() {
-        let mut slots = Slots::new(3, BUDGET);
-        let first = slots.line("https://a.example/");
-        for name in ["b", "c"] {
-            slots.line(&format!("https://{name}.example/"));
-        }
-        assert!(Arc::ptr_eq(&first, &slots.line("https://a.example/")), "three are kept");
-        slots.line("https://d.example/");
-        assert_eq!(slots.by_url.len(), 3);
-        assert!(!slots.by_url.contains_key("https://b.example/"));
-        assert!(Arc::ptr_eq(&first, &slots.line("https://a.example/")));
-        assert_eq!(slots.bytes, 3 * ("https://a.example/".len() + OVERHEAD));
-    }
-
-    #[test]
-    fn sets_have_a_budget_of_bytes() {
-        let each = "https://a.example/".len() + OVERHEAD + 5000;
-        let mut slots = Slots::new(MOST, 2 * each);
-        for name in ["a", "b"] {
-            let url = format!("https://{name}.example/");
-            let line = slots.line(&url);
-            slots.weigh(&url, &line, 5000);
-        }
-        assert_eq!((slots.by_url.len(), slots.bytes), (2, 2 * each), "at the limit");
-        let line = slots.line("https://b.example/");
-        slots.weigh("https://b.example/", &line, 5001);
-        assert_eq!((slots.by_url.len(), slots.bytes), (1, each + 1), "one byte above it");
-        slots.weigh("https://a.example/", &line, 5000);
-        let other = Line::default();
-        slots.weigh("https://b.example/", &other, 1);
-        assert_eq!(slots.bytes, each + 1, "what is forgotten weighs nothing");
     }
 }

@@ -12,6 +12,7 @@ mod exchange;
 pub mod kept;
 pub mod keys;
 pub mod law;
+mod lines;
 
 #[cfg(test)]
 mod tests;

@@ -238,6 +238,9 @@ fn a_file_of_authorities_must_hold_some() {
 #[tokio::test]
 async fn exceptions_are_told_at_every_start() {
     let site = Site::tls("app.test", answer("200 OK", "", "")).await;
+    // Where there is but one subscriber, tracing asks the thread that comes by a line first whether anybody wants it, and holds to that: it
+    // may be a thread of another test.
+    let _another = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
     let told = |open: &dyn Fn()| {
         let written = Written::default();
         let kept = written.clone();
