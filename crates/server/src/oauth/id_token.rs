@@ -6,7 +6,7 @@ use data_encoding::BASE64URL_NOPAD;
 use gateward_kernel::claims::{ClaimsRequest, Custom, Place, claims_of};
 use gateward_kernel::id::SessionId;
 use gateward_kernel::jose::{Jwk, SignatureAlgorithm, Signer, SigningKey, half_hash};
-use gateward_kernel::oauth::Client;
+use gateward_kernel::oauth::{Client, OAuthCode, OAuthError};
 use gateward_kernel::person::Person;
 use gateward_kernel::ports::{Fault, FaultKind};
 use gateward_kernel::session::Proof;
@@ -15,6 +15,7 @@ use gateward_kernel::token::Scope;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::call::Trouble;
 use crate::app::App;
 use crate::tokens::mint::{auth_time, method};
 
@@ -65,14 +66,25 @@ pub async fn make(app: &App, about: &About<'_>, now: Moment) -> Result<String, F
     .await
 }
 
-/// Whether the ID tokens that this client gets, if any, can be made: the first RSA key takes a moment after the first start, and
-/// nothing shall be spent meanwhile.
-pub fn can_be_made(app: &App, client: &Client, now: Moment) -> Result<(), Fault> {
+/// Whether the ID tokens that this client gets, if any, can be made; otherwise nothing shall be spent. The first RSA key takes a moment
+/// after the first start, and an algorithm may have left the settings since the client was registered.
+pub fn can_be_made(app: &App, client: &Client, now: Moment) -> Result<(), Trouble> {
     let (metadata, algorithm) = (&client.metadata, client.metadata.id_token_alg());
-    let nothing_to_wait_for = !metadata.gets_id_tokens() || algorithm.is_hmac();
-    match nothing_to_wait_for || app.tokens.mint.ring().signer(algorithm, "JWT", now).is_some() {
+    if !metadata.gets_id_tokens() || algorithm.is_hmac() {
+        return Ok(());
+    }
+    if !app.oauth.clients.rules().algorithms.contains(&algorithm) {
+        let why = format!(
+            "the client's ID tokens are to be signed with {algorithm}, which is not in use here any more"
+        );
+        return Err(OAuthError::new(OAuthCode::UnauthorizedClient, why).into());
+    }
+    match app.tokens.mint.ring().signer(algorithm, "JWT", now).is_some() {
         true => Ok(()),
-        false => Err(Fault::new("key ring", FaultKind::Unavailable, format!("no key for {algorithm} yet"))),
+        false => {
+            let cause = format!("no key for {algorithm} yet");
+            Err(Fault::new("key ring", FaultKind::Unavailable, cause).into())
+        }
     }
 }
 

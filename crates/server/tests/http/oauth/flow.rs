@@ -144,6 +144,22 @@ async fn a_client_that_gets_no_id_tokens_needs_no_key_for_them() {
     refresh(&house, &app, &text(&told, "refresh_token")).await.expect(200);
 }
 
+/// It says so, again and again, and spends nothing: whoever runs the house may take the algorithm back.
+#[tokio::test]
+async fn an_algorithm_that_left_the_settings_is_named() {
+    let house = house().await;
+    let app = client(&house, "app", json!({})).await;
+    let code = super::code(&house, &app, &[]).await;
+    let later = format!("[tokens]\nalgorithm = \"EdDSA\"\n{}", SETTINGS.replace("\"ES256\"", "\"EdDSA\""));
+    let changed = House::on(house.data.clone(), house.clock.clone(), &later).await;
+    for _ in 0..2 {
+        let answer = redeem(&changed, &app, &code).await.expect(400);
+        assert_eq!(super::refused(&answer), "unauthorized_client");
+        assert!(text(&answer.json(), "error_description").contains("ES256"), "{}", answer.text());
+    }
+    redeem(&house, &app, &code).await.expect(200);
+}
+
 #[tokio::test]
 async fn a_generated_secret_is_long_enough_for_every_hmac() {
     let house = house().await;
