@@ -27,15 +27,14 @@ pub use nonces::Nonces;
 
 /// The `typ` of proofs (RFC 9449 §4.2).
 pub const TYPE: &str = "dpop+jwt";
-/// The algorithms that are taken where nothing else is configured: all that sign with a private key and are strong. They go
-/// into the metadata as `dpop_signing_alg_values_supported`.
-pub const ALGORITHMS: [SignatureAlgorithm; 6] = [
+/// The algorithms that are taken where nothing else is configured: all that sign with a private key and are strong, without the padding
+/// of PKCS #1 v1.5 (FAPI 2.0 Security Profile §5.4.1). They go into the metadata as `dpop_signing_alg_values_supported`.
+pub const ALGORITHMS: [SignatureAlgorithm; 5] = [
     SignatureAlgorithm::Es256,
     SignatureAlgorithm::Es384,
     SignatureAlgorithm::Es512,
     SignatureAlgorithm::EdDsa,
     SignatureAlgorithm::Ps256,
-    SignatureAlgorithm::Rs256,
 ];
 /// The largest proof: room for the largest public RSA key and its signature.
 const LIMITS: Limits = Limits { token: 8 * 1024, header: 4 * 1024 };

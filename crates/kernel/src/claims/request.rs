@@ -133,11 +133,21 @@ impl ClaimsRequest {
     /// What of it is left where only these scopes are granted. What no scope stands for stays.
     #[must_use]
     pub fn within(self, scope: &Scope) -> Self {
-        let within = |Wishes(mut wishes): Wishes| {
-            wishes.retain(|name, _| Claim::named(name).is_none_or(|claim| scope.has(claim.scope().name())));
+        self.only(|of_claim| scope.has(of_claim))
+    }
+
+    /// What of it is left where these scopes were declined. What no scope stands for stays.
+    #[must_use]
+    pub fn without(self, declined: &Scope) -> Self {
+        self.only(|of_claim| !declined.has(of_claim))
+    }
+
+    fn only(self, stays: impl Fn(&str) -> bool) -> Self {
+        let only = |Wishes(mut wishes): Wishes| {
+            wishes.retain(|name, _| Claim::named(name).is_none_or(|claim| stays(claim.scope().name())));
             Wishes(wishes)
         };
-        ClaimsRequest { userinfo: within(self.userinfo), id_token: within(self.id_token) }
+        ClaimsRequest { userinfo: only(self.userinfo), id_token: only(self.id_token) }
     }
 
     /// About how many bytes it takes in memory, beyond its own size.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::client::{BadMetadata, ConsentPolicy, GrantType, Metadata};
+use super::client::{AuthMethod, BadMetadata, ConsentPolicy, GrantType, Metadata};
 use super::{OAuthCode, OAuthError};
 use crate::record::{Decision, Record};
 use crate::time::Moment;
@@ -35,7 +35,8 @@ impl Metadata {
         self.gateward_introspects = false;
         self.gateward_access_token_format = None;
         self.gateward_refresh_token_stays = false;
-        self.gateward_pkce_optional = rules.without_pkce && self.has_secret();
+        self.gateward_pkce_optional =
+            rules.without_pkce && self.token_endpoint_auth_method != AuthMethod::None;
         // The installation has switched them on for everybody who registers.
         self.gateward_legacy_flows =
             rules.legacy_flows && self.response_types.0.iter().any(|kind| kind.is_legacy());

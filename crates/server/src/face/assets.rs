@@ -35,7 +35,7 @@ pub fn href(name: &str) -> Option<&'static str> {
     ASSETS.iter().find(|asset| asset.name == name).map(|asset| asset.path.as_str())
 }
 
-static ASSETS: LazyLock<[Asset; 5]> = LazyLock::new(|| {
+static ASSETS: LazyLock<[Asset; 6]> = LazyLock::new(|| {
     [
         asset("style", "css", "style.css", include_bytes!("assets/style.css"), "text/css; charset=utf-8"),
         asset(
@@ -50,6 +50,13 @@ static ASSETS: LazyLock<[Asset; 5]> = LazyLock::new(|| {
             "js",
             "signed-out.js",
             include_bytes!("assets/signed-out.js"),
+            "text/javascript; charset=utf-8",
+        ),
+        asset(
+            "form-post",
+            "js",
+            "form-post.js",
+            include_bytes!("assets/form-post.js"),
             "text/javascript; charset=utf-8",
         ),
         asset(
@@ -87,7 +94,9 @@ mod tests {
 
     #[test]
     fn every_asset_is_found_under_its_own_path_only() {
-        for name in ["style.css", "gateward.js", "signed-out.js", "check-session.js", "mark.svg"] {
+        for name in
+            ["style.css", "gateward.js", "signed-out.js", "form-post.js", "check-session.js", "mark.svg"]
+        {
             let path = href(name).unwrap();
             let asset = find(path).unwrap();
             assert_eq!(asset.path, path);

@@ -162,6 +162,7 @@ fn environment(language: Language) -> Result<Environment<'static>, PageError> {
         ("style", "style.css"),
         ("script", "gateward.js"),
         ("signed_out", "signed-out.js"),
+        ("form_post", "form-post.js"),
         ("mark", "mark.svg"),
     ] {
         let path = assets::href(file).ok_or(PageError::Asset(file))?;

@@ -126,6 +126,7 @@ async fn form(
         error,
         return_to: back.map(|back| back.target().to_owned()),
         app: app.map(|host| visit.app.gatehouse.name(host).unwrap_or(host).to_owned()),
+        cancel: back.filter(|_| client.is_some()).map(|back| format!("{}&cancel=1", back.target())),
         client: client.map(|client| card(&client.record)),
     };
     Ok((page, flow.map(|flow| flow.request.redirect_uri)))

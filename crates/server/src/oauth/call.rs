@@ -67,6 +67,8 @@ pub enum Trouble {
     Challenge(OAuthError, Vec<HeaderValue>),
     /// The client is asked for another DPoP nonce (RFC 9449 §8).
     Nonce(OAuthError, HeaderValue),
+    /// A resource was asked without the proof that its token needs; with the nonce for it, where one is wanted (RFC 9449 §7.1, §9).
+    Unproved(OAuthError, HeaderValue, Option<HeaderValue>),
     /// The request could not be read at all.
     Refusal(Refusal),
     /// Something that is needed failed.
@@ -162,7 +164,8 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let told = Told {
+    let mut told = Told {
+        client: String::new(),
         request: call.request.clone(),
         endpoint: endpoint.path,
         from_pages: endpoint.from_pages,
@@ -171,6 +174,7 @@ where
     if let Err(trouble) = read(&mut call, endpoint, query, peer, body).await {
         return told.tell(trouble);
     }
+    told.client = super::client_auth::claimed(&call);
     match (endpoint.handler)(call).await {
         Ok(response) => response,
         Err(trouble) => told.tell(trouble),
@@ -304,6 +308,8 @@ struct Told {
     endpoint: &'static str,
     from_pages: bool,
     is_basic: bool,
+    /// Which client it says it is, empty when it does not say that; nothing is proved.
+    client: String,
 }
 
 impl Told {
@@ -314,6 +320,14 @@ impl Told {
             Trouble::Nonce(error, nonce) => {
                 let mut response = self.error(&error, &[]);
                 response.headers_mut().insert("dpop-nonce", nonce);
+                return response;
+            }
+            Trouble::Unproved(error, challenge, nonce) => {
+                let mut response = self.error(&error, &[challenge]);
+                *response.status_mut() = StatusCode::UNAUTHORIZED;
+                if let Some(nonce) = nonce {
+                    response.headers_mut().insert("dpop-nonce", nonce);
+                }
                 return response;
             }
             Trouble::Refusal(refusal) => return self.refusal(&refusal),
@@ -347,12 +361,12 @@ impl Told {
     }
 
     fn error(&self, error: &OAuthError, challenges: &[HeaderValue]) -> Response<Body> {
-        let (request, endpoint, code, description) =
-            (&self.request, self.endpoint, error.code.name(), &*error.description);
+        let (request, endpoint, client) = (&self.request, self.endpoint, &self.client);
+        let (code, description) = (error.code.name(), &*error.description);
         match error.code.loudness() {
-            Loudness::Debug => tracing::debug!(request, endpoint, code, description, "refused"),
-            Loudness::Info => tracing::info!(request, endpoint, code, description, "refused"),
-            Loudness::Warn => tracing::warn!(request, endpoint, code, description, "refused"),
+            Loudness::Debug => tracing::debug!(request, endpoint, client, code, description, "refused"),
+            Loudness::Info => tracing::info!(request, endpoint, client, code, description, "refused"),
+            Loudness::Warn => tracing::warn!(request, endpoint, client, code, description, "refused"),
         }
         let body = json!({ "error": code, "error_description": description });
         let status = crate::face::answer::status(error.code.status());

@@ -12,6 +12,9 @@ use zeroize::Zeroizing;
 use super::call::{Call, Trouble};
 use crate::face::form::Form;
 
+/// The longest name of a client that is logged, in bytes.
+const LONGEST_NAME: usize = 256;
+
 /// What a client shows.
 enum Shown<'a> {
     /// A secret in the header.
@@ -46,6 +49,17 @@ pub async fn authenticate(call: &Call) -> Result<Arc<Loaded<Client>>, Trouble> {
     prove(call, &client.record, &shown).await?;
     super::registration::used(&call.app, &client.record, call.now).await;
     Ok(client)
+}
+
+/// Which client the call says it is from, for the log: nothing is proved, and nothing said when it does not look like a name.
+pub fn claimed(call: &Call) -> String {
+    let named = match call.optional("client_id") {
+        Some(name) => Some(name.to_owned()),
+        None => basic(call).ok().flatten().map(|(name, _)| name),
+    };
+    let is_name =
+        |name: &String| name.len() <= LONGEST_NAME && name.chars().all(|one| one.is_ascii_graphic());
+    named.filter(is_name).unwrap_or_default()
 }
 
 async fn prove(call: &Call, client: &Client, shown: &Shown<'_>) -> Result<(), Trouble> {

@@ -74,6 +74,11 @@ impl Codes {
         }
     }
 
+    /// Whether it was made here; nothing is asked for that.
+    pub fn made(&self, handle: &CodeHandle) -> bool {
+        self.handles.made(handle)
+    }
+
     /// Redeems a code for the grant of this id: one change. Nothing when there is no such code.
     pub async fn redeem(
         &self,

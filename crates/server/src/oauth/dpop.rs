@@ -30,10 +30,14 @@ pub async fn proved(call: &Call, client: &Client) -> Result<Option<Thumbprint>, 
 pub async fn shown_at_resource(call: &Call, token: &str, bound: &Confirmation) -> Result<(), Trouble> {
     let Some(jkt) = bound.jkt else { return Ok(()) };
     let told = |trouble| match trouble {
-        Trouble::Error(error) => challenge(error),
-        other => other,
+        Trouble::Error(error) => unproved(error, None),
+        Trouble::Nonce(error, nonce) => unproved(error, Some(nonce)),
+        other => Ok(other),
     };
-    let proof = verified(call, Some(token)).await.map_err(told)?;
+    let proof = match verified(call, Some(token)).await {
+        Ok(proof) => proof,
+        Err(trouble) => return Err(told(trouble)?),
+    };
     match proof {
         Some(proof) if proof.jkt == jkt => Ok(()),
         _ => {
@@ -41,14 +45,17 @@ pub async fn shown_at_resource(call: &Call, token: &str, bound: &Confirmation) -
                 OAuthCode::InvalidToken,
                 "the token is bound to another key, or to none that was shown",
             );
-            Err(challenge(error))
+            Err(unproved(error, None)?)
         }
     }
 }
 
-fn challenge(error: OAuthError) -> Trouble {
-    let text = format!("DPoP realm=\"gateward\", error=\"{}\"", error.code.name());
-    Trouble::Challenge(error, HeaderValue::from_str(&text).into_iter().collect())
+fn unproved(error: OAuthError, nonce: Option<HeaderValue>) -> Result<Trouble, Trouble> {
+    let algorithms: Vec<&str> = dpop::ALGORITHMS.iter().map(|one| one.name()).collect();
+    let (code, algorithms) = (error.code.name(), algorithms.join(" "));
+    let text = format!("DPoP realm=\"gateward\", error=\"{code}\", algs=\"{algorithms}\"");
+    let challenge = HeaderValue::from_str(&text).map_err(http::Error::from)?;
+    Ok(Trouble::Unproved(error, challenge, nonce))
 }
 
 /// The proof of this call, used up by it.

@@ -216,7 +216,8 @@ async fn issue(
 ) -> Result<Issued, Trouble> {
     let app = &call.app;
     let access = access_token(app, of, &target, bound, None, call.now).await?;
-    let id_token = match of.grant.scope.has("openid") && target.scope.has("openid") {
+    // A resource that is named narrows the access token alone (OpenID Connect Core §3.1.3.3, RFC 8707 §2.2).
+    let id_token = match of.grant.scope.has("openid") && target.asked.has("openid") {
         false => None,
         true => {
             let about = About {
@@ -226,7 +227,7 @@ async fn issue(
                 proofs: &of.grant.proofs,
                 acr: of.grant.extent.as_ref().and_then(|extent| extent.acr.as_deref()),
                 claims: of.grant.extent.as_ref().map(|extent| &extent.claims),
-                scope: &target.scope,
+                scope: &target.asked,
                 nonce: said.nonce,
                 access_token: Some(&access.token),
                 code: None,

@@ -41,6 +41,12 @@ pub fn none() -> Logos {
     Kept::new(MOST, BUDGET, AT_ONCE)
 }
 
+/// Where the picture of this client is.
+pub fn address(client_id: &str) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    format!("/oauth/logo?{}", query.append_pair("client_id", client_id).finish())
+}
+
 /// `GET /oauth/logo?client_id=…`
 pub async fn show(visit: Visit) -> Answer {
     let named = visit.query.text("client_id");

@@ -19,7 +19,19 @@ fn names<T>(all: &[T], name: impl Fn(&T) -> &'static str) -> Vec<&'static str> {
     all.iter().map(name).collect()
 }
 
-/// The document.
+/// What only our own verifiers look for, in the metadata of RFC 8414: where changes of status lists are told.
+pub const STATUS_EVENTS: &str = "gateward_status_events";
+
+/// The document of RFC 8414.
+pub fn of_server(app: &App) -> Value {
+    let mut told = document(app);
+    if let Some(told) = told.as_object_mut() {
+        told.insert(STATUS_EVENTS.into(), format!("{}/oauth/status/events", app.tokens.mint.issuer()).into());
+    }
+    told
+}
+
+/// The document of OpenID Connect Discovery, with registered names alone.
 pub fn document(app: &App) -> Value {
     let issuer = app.tokens.mint.issuer();
     let at = |path: &str| Value::from(format!("{issuer}{path}"));
@@ -88,7 +100,6 @@ pub fn document(app: &App) -> Value {
         "authorization_signing_alg_values_supported": signed,
         "service_documentation": "https://github.com/gateward/gateward",
         "status_list_aggregation_endpoint": at("/oauth/status"),
-        "gateward_status_events": at("/oauth/status/events"),
     });
     if let Some(told) = told.as_object_mut() {
         endpoints(issuer, told);

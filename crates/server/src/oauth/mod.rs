@@ -60,7 +60,7 @@ pub use call::serve;
 pub use endpoints::ENDPOINTS;
 pub use web::{Published, STATUS_LISTS_COUNT, answer};
 
-use crate::config::Settings;
+use crate::config::{OutboundTarget, Settings};
 use crate::outbound::Outbound;
 use crate::people::DirectoryPeople;
 use crate::stores::Stores;
@@ -134,8 +134,11 @@ impl OAuth {
         now: Moment,
     ) -> anyhow::Result<Self> {
         let kv = || stores.records.clone();
-        let rules =
-            Rules { legacy_flows: settings.oauth.legacy_flows, algorithms: tokens.resources.algorithms() };
+        let rules = Rules {
+            legacy_flows: settings.oauth.legacy_flows,
+            algorithms: tokens.resources.algorithms(),
+            plain_http: settings.outbound.allow.iter().filter_map(OutboundTarget::plain_origin).collect(),
+        };
         let clients = Clients::new(kv(), cache / 2, tokens.status.clone(), rules, root, entropy.clone());
         let fixed = fixed::read(settings, &clients, now)?;
         let documents = settings.oauth.client_documents.then(|| Documents::new(outbound.clone()));
@@ -172,7 +175,7 @@ impl OAuth {
         if client.metadata.subject_type != Some(SubjectType::Pairwise) {
             return person.to_string();
         }
-        let sector = client.metadata.sector();
+        let sector = client.sector();
         let tag: [u8; 24] = self.pairwise.short_tag(&[sector.as_bytes(), person.as_bytes()]);
         BASE64URL_NOPAD.encode(&tag)
     }

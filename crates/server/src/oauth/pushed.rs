@@ -22,6 +22,9 @@ use crate::face::form::Form;
 /// By what a client proves itself; no part of the request.
 const CREDENTIALS: [&str; 3] = ["client_secret", "client_assertion", "client_assertion_type"];
 
+/// The most bytes of a request that is kept, in names and values.
+const LONGEST: usize = 32 * 1024;
+
 /// All that were pushed and are not completed.
 pub struct Pushes {
     book: Book<Pushed>,
@@ -120,8 +123,8 @@ pub async fn answer(call: Call) -> Answered {
     let (app, now) = (&call.app, call.now);
     let client = client_auth::authenticate(&call).await?;
     let client = &client.record;
-    if !client.is_confidential() {
-        // It has proved nothing, and everything that is pushed is written down.
+    if !client.is_confidential() || !client.was_let_in() {
+        // Anybody can be such a client, and everything that is pushed is written down.
         app.throttle.guest(call.address, now).await?;
     }
     if call.form.get("request_uri").is_some() {
@@ -133,6 +136,10 @@ pub async fn answer(call: Call) -> Answered {
     let own = form.iter().filter(|(name, _)| !CREDENTIALS.contains(name));
     let mut parameters: Vec<(String, String)> =
         own.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let length: usize = parameters.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if length > LONGEST {
+        return Err(OAuthError::request(format!("the request has more than {LONGEST} bytes")).into());
+    }
     bind(&call, &mut parameters).await?;
     let came = Came { pushed: true, signed };
     law::read(app, client, &Form::of(parameters.clone()), came, now).map_err(error_of)?;

@@ -1,11 +1,9 @@
 //! Requests in a signed object (RFC 9101, OpenID Connect Core §6): by value, or by an address that the client has registered.
 
-use data_encoding::BASE64URL_NOPAD;
 use gateward_kernel::jose::{Jwk, KeySet, Limits, SignatureAlgorithm, VerifyingKey, parse};
 use gateward_kernel::oauth::{Client, OAuthCode, OAuthError};
 use gateward_kernel::ports::Fault;
 use gateward_kernel::request_object::{self, RequestObject, Rules, SKEW};
-use gateward_kernel::secret::Digest;
 use gateward_kernel::time::Moment;
 use url::Url;
 
@@ -60,11 +58,10 @@ pub async fn parameters(
     Ok(Ok(Some(Form::of(object.parameters))))
 }
 
-/// The object at an address that the client has registered, and no other (RFC 9101 §10.4.1). A fragment is the SHA-256 of what is
-/// there (OpenID Connect Core §6.2).
+/// The object at an address that the client has registered, and no other (RFC 9101 §10.4.1). A fragment only tells those who
+/// keep what was there that it is something else now (OpenID Connect Core §6.2); here nothing is kept.
 async fn fetched(app: &App, client: &Client, uri: &str) -> Result<String, OAuthError> {
-    let (bare, fragment) = uri.split_once('#').unwrap_or((uri, ""));
-    // One that was registered with a fragment is this content and no other.
+    let bare = uri.split('#').next().unwrap_or_default();
     if !client.metadata.request_uris.iter().any(|own| own == uri || own == bare) {
         return Err(bad_uri("request_uri is not one that the client has registered"));
     }
@@ -79,13 +76,6 @@ async fn fetched(app: &App, client: &Client, uri: &str) -> Result<String, OAuthE
         tracing::warn!(client = %client.client_id, %error, "a request object could not be fetched");
         bad_uri("what is at request_uri could not be fetched")
     })?;
-    let is_hash = || {
-        let hash = BASE64URL_NOPAD.decode(fragment.trim_end_matches('=').as_bytes());
-        hash.is_ok_and(|hash| hash == Digest::of(&fetched.body).as_bytes())
-    };
-    if !fragment.is_empty() && !is_hash() {
-        return Err(bad_uri("what is at request_uri is not what its fragment is the SHA-256 of"));
-    }
     let text = std::str::from_utf8(&fetched.body).map_err(|_| bad("the request object is no text"))?;
     Ok(text.trim().to_owned())
 }

@@ -17,6 +17,8 @@ pub struct Target {
     pub audience: Audience,
     /// What it allows there.
     pub scope: Scope,
+    /// Of what was asked for, which may be more: an ID token goes by this.
+    pub asked: Scope,
     /// What it is.
     pub terms: Terms,
 }
@@ -95,11 +97,11 @@ pub fn target(app: &App, client: &Client, scope: &Scope, named: &[Box<str>]) -> 
         meant.push(userinfo);
     }
     let there = meant.iter().fold(Scope::NONE, |all, one| all.or(&one.scopes));
-    let scope = scope.and(&there);
+    let (asked, scope) = (scope.clone(), scope.and(&there));
     let names = meant.iter().flat_map(|resource| resource.audience.iter()).take(MAX_AUDIENCES);
     let audience = Audience::all(names)
         .map_err(|_| OAuthError::new(OAuthCode::InvalidTarget, "the resources cannot be named"))?;
-    Ok(Target { audience, scope, terms: terms(client, &meant) })
+    Ok(Target { audience, scope, asked, terms: terms(client, &meant) })
 }
 
 /// The strictest of all: opaque when any of them wants that, and as short as the shortest.

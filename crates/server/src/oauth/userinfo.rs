@@ -43,8 +43,12 @@ pub async fn answer(call: Call) -> Answered {
     let client = &client.record;
     let nothing = Default::default();
     let extent = grant.record.extent.as_ref();
-    // An exchanged token may have fewer scopes than its grant.
-    let asked = extent.map_or(&nothing, |extent| &extent.claims).clone().within(&found.facts.scope);
+    let asked = extent.map_or(&nothing, |extent| &extent.claims).clone();
+    // Another client, which has it by an exchange, learns what its scopes say, and nothing that the first one asked for besides.
+    let asked = match grant.record.client == client.client_id {
+        true => asked,
+        false => asked.within(&found.facts.scope),
+    };
     let custom = Custom { always: app.tokens.mint.claims(), on_request: &[] };
     let mut claims = claims_of(person.person(), &found.facts.scope, &asked, custom, Place::UserInfo);
     claims.insert("sub".into(), app.oauth.subject(client, person.person().id).into());

@@ -35,11 +35,15 @@ pub const STATUS_LISTS_COUNT: u32 = 2;
 /// Status lists as they were signed last.
 #[derive(Debug, Default)]
 pub struct Published {
-    metadata: OnceLock<(Bytes, String)>,
+    server: OnceLock<Document>,
+    openid: OnceLock<Document>,
     signed: Mutex<HashMap<ListId, Arc<Signed>>>,
     /// Held while a list is packed and signed: one work serves everybody who asks meanwhile.
     signing: tokio::sync::Mutex<()>,
 }
+
+/// A text and its tag.
+type Document = (Bytes, String);
 
 #[derive(Debug)]
 struct Signed {
@@ -53,14 +57,11 @@ struct Signed {
 pub async fn answer(app: &Arc<App>, path: &str, headers: &HeaderMap) -> Option<Response<Body>> {
     let known = headers.get(IF_NONE_MATCH);
     match path {
-        "/.well-known/oauth-authorization-server" | "/.well-known/openid-configuration" => {
-            // Nothing in it changes while the program runs.
-            let (body, etag) = app.published.metadata.get_or_init(|| {
-                let body = Bytes::from(super::metadata::document(app).to_string());
-                let etag = etag(&body);
-                (body, etag)
-            });
-            Some(published(known, "application/json", etag, body.clone(), Duration::from_secs(3600)))
+        "/.well-known/oauth-authorization-server" => {
+            Some(metadata(&app.published.server, || super::metadata::of_server(app), known))
+        }
+        "/.well-known/openid-configuration" => {
+            Some(metadata(&app.published.openid, || super::metadata::document(app), known))
         }
         RESOURCE_METADATA => {
             let body = super::metadata::userinfo(app).to_string();
@@ -101,6 +102,20 @@ pub async fn answer(app: &Arc<App>, path: &str, headers: &HeaderMap) -> Option<R
             })
         }
     }
+}
+
+/// Nothing in it changes while the program runs.
+fn metadata(
+    kept: &OnceLock<Document>,
+    make: impl FnOnce() -> serde_json::Value,
+    known: Option<&HeaderValue>,
+) -> Response<Body> {
+    let (body, etag) = kept.get_or_init(|| {
+        let body = Bytes::from(make().to_string());
+        let etag = etag(&body);
+        (body, etag)
+    });
+    published(known, "application/json", etag, body.clone(), Duration::from_secs(3600))
 }
 
 /// The claims of a status list token (Token Status List §5.1).

@@ -7,11 +7,13 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, bail};
 use parking_lot::RwLock;
 use rustls::client::danger::HandshakeSignatureValid;
-use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{
+    CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
+};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{DigitallySignedStruct, DistinguishedName, ServerConfig, SignatureScheme};
+use rustls::{DigitallySignedStruct, DistinguishedName, ServerConfig, SignatureScheme, SupportedCipherSuite};
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::ClientCertificates;
@@ -79,7 +81,7 @@ fn read(certificate: &Path, key: &Path, clients: ClientCertificates) -> anyhow::
     }
     let private = PrivateKeyDer::from_pem_file(key)
         .with_context(|| format!("tls.key: {} cannot be read as PEM", key.display()))?;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let provider = Arc::new(provider());
     let algorithms = provider.signature_verification_algorithms;
     let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
     let builder = match clients {
@@ -90,6 +92,17 @@ fn read(certificate: &Path, key: &Path, clients: ClientCertificates) -> anyhow::
         builder.with_single_cert(chain, private).context("tls.key does not belong to tls.certificate")?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
+}
+
+/// Of TLS 1.2 only the suites that BCP 195 (RFC 9325 §4.2) recommends; TLS 1.3 has none that are weak.
+fn provider() -> CryptoProvider {
+    let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+    let is_recommended = |suite: &SupportedCipherSuite| {
+        suite.version() == &rustls::version::TLS13
+            || suite.suite().as_str().is_some_and(|name| name.contains("_GCM_"))
+    };
+    provider.cipher_suites.retain(is_recommended);
+    provider
 }
 
 /// Takes the certificate of anybody who has its key: that the client signs the handshake is what is checked here. What the

@@ -21,6 +21,14 @@ pub struct Rules {
     pub legacy_flows: bool,
     /// What is signed with by keys of the installation.
     pub algorithms: Vec<SignatureAlgorithm>,
+    /// Where addresses that are asked may be without TLS.
+    pub plain_http: Vec<url::Origin>,
+}
+
+impl Rules {
+    fn allows_plain(&self, uri: &str) -> bool {
+        uri.starts_with("http://") && Url::parse(uri).is_ok_and(|url| self.plain_http.contains(&url.origin()))
+    }
 }
 
 /// Why metadata was not accepted: the code and the sentence.
@@ -37,7 +45,7 @@ impl Metadata {
         self.check_redirects()?;
         self.check_keys()?;
         self.check_signed(rules)?;
-        self.check_addresses()?;
+        self.check_addresses(rules)?;
         self.check_encryption()?;
         self.check_certificate()?;
         self.check_texts()
@@ -170,15 +178,20 @@ impl Metadata {
         matches!(self.token_endpoint_auth_method, SecretBasic | SecretPost | SecretJwt)
     }
 
-    fn check_addresses(&self) -> Result<(), BadMetadata> {
-        let asked_by_us = [
+    fn check_addresses(&self, rules: &Rules) -> Result<(), BadMetadata> {
+        for (name, uri) in [
             ("jwks_uri", &self.jwks_uri),
             ("sector_identifier_uri", &self.sector_identifier_uri),
             ("backchannel_logout_uri", &self.backchannel_logout_uri),
+        ] {
+            if let Some(uri) = uri {
+                asked(name, uri, rules)?;
+            }
+        }
+        for (name, uri) in [
             ("frontchannel_logout_uri", &self.frontchannel_logout_uri),
             ("initiate_login_uri", &self.initiate_login_uri),
-        ];
-        for (name, uri) in asked_by_us {
+        ] {
             if let Some(uri) = uri {
                 address(name, uri, &["https"])?;
             }
@@ -194,9 +207,9 @@ impl Metadata {
             }
         }
         for uri in &self.request_uris {
-            // A fragment there names the content's hash (OpenID Connect Core §6.2).
+            // A fragment there names a version of the content (OpenID Connect Core §6.2).
             let bare = uri.split('#').next().unwrap_or_default();
-            address("request_uris", bare, &["https"])?;
+            asked("request_uris", bare, rules)?;
         }
         for origin in &self.gateward_cors_origins {
             let is_origin = Url::parse(origin).is_ok_and(|url| url.origin().ascii_serialization() == *origin);
@@ -299,6 +312,14 @@ impl Metadata {
 }
 
 /// An address of one of these schemes, without a user and a fragment.
+/// An address that is asked: by https, but for exceptions of the installation.
+fn asked(name: &str, uri: &str, rules: &Rules) -> Result<(), BadMetadata> {
+    match rules.allows_plain(uri) {
+        true => address(name, uri, &["http"]),
+        false => address(name, uri, &["https"]),
+    }
+}
+
 fn address(name: &str, text: &str, schemes: &[&str]) -> Result<(), BadMetadata> {
     let is_plain = text.len() <= LONGEST && text.chars().all(|c| c.is_ascii_graphic() && c != '\\');
     let url = Url::parse(text).ok().filter(|_| is_plain);

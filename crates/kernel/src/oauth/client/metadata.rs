@@ -224,15 +224,6 @@ impl Metadata {
         }
     }
 
-    /// The sector that it belongs to (OpenID Connect Core §8.1): the host of `sector_identifier_uri`, else that of its redirect
-    /// URIs, which is one.
-    pub fn sector(&self) -> String {
-        let host = |uri: &str| url::Url::parse(uri).ok()?.host_str().map(str::to_owned);
-        let named = self.sector_identifier_uri.as_deref().and_then(host);
-        let first = || self.redirect_uris.first().and_then(|uri| host(uri.as_str()));
-        named.or_else(first).unwrap_or_default()
-    }
-
     /// Whether it can ever get an ID token: it has a grant that gives them, and may ask for `openid`.
     pub fn gets_id_tokens(&self) -> bool {
         [GrantType::AuthorizationCode, GrantType::Implicit, GrantType::DeviceCode]

@@ -102,6 +102,31 @@ impl Client {
         self.metadata.token_endpoint_auth_method != AuthMethod::None
     }
 
+    /// Whether it is known by the settings or an administrator. Everybody else has let themselves in, and proves nothing by a secret
+    /// that everybody gets.
+    pub const fn was_let_in(&self) -> bool {
+        matches!(self.origin, Origin::Settings | Origin::Administrator)
+    }
+
+    /// The sector whose clients know people by the same names (OpenID Connect Core §8.1): the host of `sector_identifier_uri`, else
+    /// that of its redirect URIs, which is one. Where nothing proves that the client is there, it is a sector of its own: at an app's own
+    /// scheme or on the person's machine; and where a client that let itself in gets tokens without being led there.
+    pub fn sector(&self) -> String {
+        let metadata = &self.metadata;
+        let is_led_there = |grant: &GrantType| {
+            matches!(grant, GrantType::AuthorizationCode | GrantType::Implicit | GrantType::RefreshToken)
+        };
+        let uris = &metadata.redirect_uris;
+        let is_proved = !uris.is_empty()
+            && uris.iter().all(|uri| !uri.is_native())
+            && (self.was_let_in() || metadata.grant_types.0.iter().all(is_led_there));
+        let host = |uri: &str| url::Url::parse(uri).ok()?.host_str().map(str::to_owned);
+        let named = metadata.sector_identifier_uri.as_deref().and_then(host);
+        let first = || uris.first().and_then(|uri| host(uri.as_str()));
+        let found = if is_proved { named.or_else(first) } else { None };
+        found.unwrap_or_else(|| self.client_id.to_string())
+    }
+
     /// Whether it may use this grant type.
     pub fn may(&self, grant: GrantType) -> bool {
         self.metadata.grant_types.contains(&grant)

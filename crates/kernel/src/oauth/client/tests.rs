@@ -5,7 +5,11 @@ use crate::jose::SignatureAlgorithm;
 use crate::oauth::OAuthCode;
 
 fn rules() -> Rules {
-    Rules { legacy_flows: false, algorithms: vec![SignatureAlgorithm::Rs256, SignatureAlgorithm::Es256] }
+    Rules {
+        algorithms: vec![SignatureAlgorithm::Rs256, SignatureAlgorithm::Es256],
+        plain_http: vec![url::Url::parse("http://intra.example:9000").unwrap().origin()],
+        ..Rules::default()
+    }
 }
 
 fn read(value: serde_json::Value) -> Metadata {
@@ -53,6 +57,9 @@ fn contradictions_are_refused() {
         json!({"jwks": {"keys": []}}),
         json!({"jwks": {"keys": [{"kty": "oct", "k": "AAAA"}]}}),
         json!({"jwks_uri": "http://app.example/jwks"}),
+        json!({"jwks_uri": "http://intra.example/jwks"}),
+        json!({"jwks_uri": "http://user@intra.example:9000/jwks"}),
+        json!({"frontchannel_logout_uri": "http://intra.example:9000/out"}),
         json!({"jwks_uri": "https://user@app.example/jwks"}),
         json!({"backchannel_logout_uri": "https://app.example/x#y"}),
         json!({"logo_uri": "javascript:alert(1)"}),
@@ -67,6 +74,16 @@ fn contradictions_are_refused() {
     ] {
         assert_eq!(with(more.clone()), metadata, "{more}");
     }
+}
+
+#[test]
+fn plain_http_is_asked_where_the_installation_says_so() {
+    let uri = "http://intra.example:9000/x";
+    let own = json!({
+        "redirect_uris": ["https://app.example/cb"],
+        "jwks_uri": uri, "sector_identifier_uri": uri, "backchannel_logout_uri": uri, "request_uris": [uri],
+    });
+    assert_eq!(read(own).check(&rules()), Ok(()));
 }
 
 #[test]
@@ -158,4 +175,29 @@ fn redirect_uris_are_found_or_not() {
     assert_eq!(metadata.redirect_uri(Some("https://app.example/other")), None);
     let two = read(json!({"redirect_uris": ["https://app.example/a", "https://app.example/b"]}));
     assert_eq!(two.redirect_uri(None), None);
+}
+
+#[test]
+fn a_sector_is_one_that_is_proved() {
+    let sector = |origin: Origin, more: serde_json::Value| {
+        let mut all = json!({ "redirect_uris": ["https://app.example/cb"], "subject_type": "pairwise" });
+        all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let client =
+            json!({ "client_id": "c", "origin": origin, "created": 0, "changed": 0, "metadata": all });
+        serde_json::from_value::<Client>(client).unwrap().sector()
+    };
+    let device = "urn:ietf:params:oauth:grant-type:device_code";
+    let alone = json!({ "grant_types": ["authorization_code", device] });
+    let named = json!({ "sector_identifier_uri": "https://sector.example/list" });
+    for origin in [Origin::Settings, Origin::Administrator, Origin::Registered, Origin::Document] {
+        assert_eq!(sector(origin, json!({})), "app.example", "{origin:?}");
+        assert_eq!(sector(origin, named.clone()), "sector.example", "{origin:?}");
+        for uris in [json!([]), json!(["http://127.0.0.1/cb"]), json!(["app.example:/cb"])] {
+            assert_eq!(sector(origin, json!({ "redirect_uris": uris })), "c", "{origin:?} {uris}");
+        }
+        // Its people are never led to the redirect URI, so that it may be anybody's.
+        let owned =
+            if matches!(origin, Origin::Settings | Origin::Administrator) { "app.example" } else { "c" };
+        assert_eq!(sector(origin, alone.clone()), owned, "{origin:?}");
+    }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use gateward_kernel::reach::{Reach, reach};
-use url::{Host, Url};
+use url::{Host, Origin, Url};
 
 use super::host::{check_name, name_and_port};
 use crate::config::definition::Scalar;
@@ -24,6 +24,11 @@ impl OutboundTarget {
         url.scheme() == scheme
             && url.host().is_some_and(|host| host == self.host)
             && url.port_or_known_default() == Some(self.port)
+    }
+
+    /// What it is an exception for, where that is plain http.
+    pub fn plain_origin(&self) -> Option<Origin> {
+        self.is_plain.then(|| Origin::Tuple("http".to_owned(), self.host.clone(), self.port))
     }
 }
 

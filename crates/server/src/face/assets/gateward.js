@@ -87,6 +87,3 @@ if (navigator.clipboard) {
     });
   }
 }
-
-// An answer on its way to another site goes on by itself.
-for (const form of document.querySelectorAll("form[data-send-now]")) form.submit();

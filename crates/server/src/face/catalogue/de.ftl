@@ -104,6 +104,7 @@ wait-hours = { $count ->
 ## Signing in
 login-title = Anmelden
 login-continue = Weiter zu
+login-cancel = Ohne Anmeldung zurück zu { $client }
 login-submit = Anmelden
 login-remember = Auf diesem Gerät angemeldet bleiben
 login-forgotten = Passwort vergessen?

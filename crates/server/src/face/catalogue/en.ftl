@@ -104,6 +104,7 @@ wait-hours = { $count ->
 ## Signing in
 login-title = Sign in
 login-continue = Continue to
+login-cancel = Go back to { $client } without signing in
 login-submit = Sign in
 login-remember = Keep me signed in on this device
 login-forgotten = Forgotten your password?

@@ -17,8 +17,8 @@ pub struct ClientCard {
     pub policy: Option<String>,
     /// Its terms.
     pub terms: Option<String>,
-    /// Whether there is a picture of it, which comes from here.
-    pub has_logo: bool,
+    /// Where its picture is, which comes from here.
+    pub logo: Option<String>,
 }
 
 /// The question whether a client gets what it asks for.

@@ -68,6 +68,7 @@ fn sign_in() -> Vec<Sample> {
         return_to: None,
         app: None,
         client: None,
+        cancel: None,
     };
     let towards = LoginPage {
         return_to: Some(text("https://wiki.example.com/start?a=1&b=2")),
@@ -118,7 +119,7 @@ fn oauth() -> Vec<Sample> {
         home: Some(text("https://grafana.example.com/")),
         policy: Some(text("https://grafana.example.com/privacy")),
         terms: Some(text("https://grafana.example.com/terms")),
-        has_logo: false,
+        logo: Some(text("/oauth/logo?client_id=grafana")),
     };
     let bare = ClientCard { name: text("tool"), client_id: text("tool"), ..ClientCard::default() };
     let row = |name: &str, is_fixed, is_new| ScopeRow { name: text(name), is_fixed, is_new };
@@ -169,6 +170,7 @@ fn oauth() -> Vec<Sample> {
         return_to: Some(text("/oauth/authorize?flow=sealed")),
         app: None,
         client: Some(client),
+        cancel: Some(text("/oauth/authorize?flow=sealed&cancel=1")),
     };
     let mut samples = devices(&consent);
     samples.extend([

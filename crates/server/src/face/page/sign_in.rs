@@ -25,6 +25,8 @@ pub struct LoginPage {
     pub app: Option<String>,
     /// The client the person is on the way to.
     pub client: Option<ClientCard>,
+    /// Where they go who do not want to sign in for it.
+    pub cancel: Option<String>,
 }
 
 impl Page for LoginPage {

@@ -26,7 +26,7 @@ use crate::oauth::codes::Binding;
 use crate::oauth::id_token::{self, About};
 use crate::oauth::issue::{self, Bound, Of};
 use crate::oauth::logout::browser_state;
-use crate::oauth::{request_object, scopes};
+use crate::oauth::{logo, request_object, scopes};
 use crate::tokens::mint::auth_time;
 
 /// `GET /oauth/authorize`
@@ -36,6 +36,10 @@ pub async fn ask(visit: Visit) -> Answer {
         let Some(client) = client(&visit, &flow.request.client).await? else {
             return error_page(&visit, &unknown_client());
         };
+        if visit.query.get("cancel") == Some("1") {
+            let error = OAuthError::new(OAuthCode::AccessDenied, "the person did not want to sign in");
+            return refuse_flow(&visit, &client.record, &flow, &error).await;
+        }
         return go_on(&visit, &client.record, flow).await;
     }
     begin(&visit, &visit.query).await
@@ -170,13 +174,12 @@ fn too_long() -> OAuthError {
 fn choose(visit: &Visit, client: &Client, flow: &Flow) -> Answer {
     let person = visit.signed_in()?;
     let chosen = Flow { progress: step::Progress { chosen: true, ..flow.progress }, ..flow.clone() };
-    let (Some(chosen), Some(sealed)) = (chosen.seal(&visit.app), flow.seal(&visit.app)) else {
+    let Some(chosen) = chosen.seal(&visit.app) else {
         return refuse(visit, client, &back(flow), &too_long());
     };
     let mut other = url::form_urlencoded::Serializer::new(String::new());
     // Whoever signs in now has chosen by that.
     other.append_pair("return_to", &format!("{}?flow={chosen}", flow::PATH));
-    let _ = sealed;
     let page = ChooseAccountPage {
         client: card(client),
         display_name: person.shown_name().to_owned(),
@@ -245,7 +248,8 @@ pub async fn decide(visit: Visit) -> Answer {
         return too_late(&visit);
     }
     let allowed = narrowed(&visit.form, &request.scope);
-    request.claims = request.claims.within(&allowed);
+    // Claims are asked for whatever the scopes are (OpenID Connect Core §5.5), but a scope that was declined takes its claims along.
+    request.claims = request.claims.without(&request.scope.but_not(&allowed));
     let narrowed = Flow { request: law::Request { scope: allowed.clone(), ..request }, ..flow };
     let consent = narrowed.wanted(client, visit.now);
     visit.app.oauth.consents.give(person.id, consent, visit.now).await?;
@@ -456,7 +460,7 @@ pub fn card(client: &Client) -> ClientCard {
         home: metadata.client_uri.clone(),
         policy: metadata.policy_uri.clone(),
         terms: metadata.tos_uri.clone(),
-        has_logo: metadata.logo_uri.is_some(),
+        logo: metadata.logo_uri.is_some().then(|| logo::address(&client.client_id)),
     }
 }
 

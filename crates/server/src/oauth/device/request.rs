@@ -20,6 +20,10 @@ pub async fn answer(call: Call) -> Answered {
         let error = "the client has not registered the grant type device_code";
         return Err(OAuthError::new(OAuthCode::UnauthorizedClient, error).into());
     }
+    // Anybody can be such a client, and could fill the store.
+    if !client.is_confidential() || !client.was_let_in() {
+        app.throttle.device(call.address, now).await?;
+    }
     let asked: Scope = call.optional("scope").unwrap_or_default().parse().map_err(|_| {
         OAuthError::new(OAuthCode::InvalidScope, "scope is no list of scopes (RFC 6749, section 3.3)")
     })?;
@@ -29,10 +33,6 @@ pub async fn answer(call: Call) -> Answered {
         resources: scopes::named(app, client, call.form.all("resource"))?,
         dpop_jkt: dpop::offered(&call).await?,
     };
-    // Whoever proves nothing could fill the store.
-    if !client.is_confidential() {
-        app.throttle.device(call.address, now).await?;
-    }
     let (device_code, user_code) = app.oauth.devices.begin(wanted, now).await?;
     let uri = format!("{}{PATH}", app.tokens.mint.issuer());
     let told = json!({

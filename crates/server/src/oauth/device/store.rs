@@ -133,6 +133,11 @@ impl Devices {
         Ok(self.book.change(id, now, decide).await?.map(|(_, told)| told))
     }
 
+    /// Whether it was made here; nothing is asked for that.
+    pub fn made(&self, handle: &DeviceHandle) -> bool {
+        self.handles.made(handle)
+    }
+
     /// Answers a device, and redeems its code for the grant of this id. Nothing when there is no such code.
     pub async fn poll(
         &self,

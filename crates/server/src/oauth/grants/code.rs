@@ -26,6 +26,10 @@ fn invalid() -> OAuthError {
 pub async fn grant(call: &Call, client: &Arc<Loaded<Client>>) -> Granted {
     let (app, now) = (&call.app, call.now);
     let handle = CodeHandle::read(call.required("code")?.as_bytes()).map_err(|_| invalid())?;
+    // Before anything is written down for the proof of a key: whoever invents codes makes nobody write.
+    if !app.oauth.codes.made(&handle) {
+        return Err(invalid().into());
+    }
     let bound = Bound::of(call, &client.record).await?;
     let presented = CodePresented {
         client: &client.record.client_id,

@@ -19,6 +19,10 @@ fn invalid() -> OAuthError {
 pub async fn grant(call: &Call, client: &Arc<Loaded<Client>>) -> Granted {
     let app = &call.app;
     let handle = DeviceHandle::read(call.required("device_code")?.as_bytes()).map_err(|_| invalid())?;
+    // Before anything is written down for the proof of a key: whoever invents codes makes nobody write.
+    if !app.oauth.devices.made(&handle) {
+        return Err(invalid().into());
+    }
     let bound = Bound::of(call, &client.record).await?;
     let presented = DevicePresented { client: &client.record.client_id, dpop_jkt: bound.key() };
     let named = scopes::named(app, &client.record, call.form.all("resource"))?;

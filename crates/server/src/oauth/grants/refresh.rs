@@ -22,11 +22,14 @@ fn invalid() -> OAuthError {
 pub async fn grant(call: &Call, client: &Arc<Loaded<Client>>) -> Granted {
     let (app, now) = (&call.app, call.now);
     let token = RefreshToken::read(call.required("refresh_token")?.as_bytes()).map_err(|_| invalid())?;
-    let bound = Bound::of(call, &client.record).await?;
     let (seen, generation) = app.tokens.grants.of_token(&token, now).await?.ok_or_else(invalid)?;
     let given = &seen.record;
     // A token of another client is as good as none, and is left alone.
-    if given.client != client.record.client_id || !bound.shows(given) {
+    if given.client != client.record.client_id {
+        return Err(invalid().into());
+    }
+    let bound = Bound::of(call, &client.record).await?;
+    if !bound.shows(given) {
         return Err(invalid().into());
     }
     let session = match given.session {

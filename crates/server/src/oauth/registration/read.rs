@@ -108,6 +108,9 @@ async fn check_sector(app: &App, metadata: &Metadata, uri: &str) -> Result<(), B
     })?;
     let listed: Vec<String> = serde_json::from_slice(&fetched.body)
         .map_err(|_| bad("what is at sector_identifier_uri is no list of texts"))?;
+    if metadata.redirect_uris.is_empty() {
+        return Err(bad("sector_identifier_uri is for clients with redirect URIs"));
+    }
     match metadata.redirect_uris.iter().all(|own| listed.iter().any(|other| own.as_str() == other)) {
         true => Ok(()),
         false => Err(bad("a redirect URI is not in the list at sector_identifier_uri")),

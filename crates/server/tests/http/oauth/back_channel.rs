@@ -4,8 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
-use gateward_kernel::oauth::client::Metadata;
-use gateward_kernel::record::Decision;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -94,16 +92,10 @@ async fn house_that_may_ask(receiver: &Receiver) -> House {
     house
 }
 
-/// A client that is told at the receiver, as the settings of this house except.
+/// A client that is told at the receiver.
 async fn told_client(house: &House, id: &str, receiver: &Receiver) -> Known {
-    let known = client(house, id, json!({})).await;
     let uri = format!("http://127.0.0.1:{}/told?x=1", receiver.port);
-    let told = |client: &gateward_kernel::oauth::Client| {
-        let metadata = Metadata { backchannel_logout_uri: Some(uri.clone()), ..client.metadata.clone() };
-        Decision::Write(gateward_kernel::oauth::Client { metadata, ..client.clone() }, ())
-    };
-    house.app.oauth.clients.change(id, house.now(), told).await.unwrap().unwrap();
-    known
+    client(house, id, json!({ "backchannel_logout_uri": uri })).await
 }
 
 /// Signs ann in at the client in this browser; the claims of her ID token.

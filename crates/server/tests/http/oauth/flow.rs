@@ -7,8 +7,8 @@ use gateward_kernel::jose::{Jwk, SignatureAlgorithm, VerifyingKey};
 use serde_json::json;
 
 use super::{
-    BACK, SETTINGS, agree, client, decide, error, hidden, house, parameters, post, public, redeem, refresh,
-    request, tokens, told, userinfo, verified,
+    BACK, SETTINGS, agree, client, decide, error, hidden, house, link, parameters, post, public, redeem,
+    refresh, request, tokens, told, userinfo, verified,
 };
 use crate::house::{House, PASSWORD, within_a_second};
 use crate::tokens::text;
@@ -364,4 +364,31 @@ async fn what_rests_on_a_session_ends_with_it() {
     // But not for somebody who was disabled.
     house.change("ann", |person| person.disabled = true).await;
     assert_eq!(super::refused(&refresh(&house, &app, &text(&next, "refresh_token")).await), "invalid_grant");
+}
+
+#[tokio::test]
+async fn who_does_not_want_to_sign_in_is_led_back() {
+    let house = house().await;
+    let app = client(&house, "app", json!({})).await;
+    let mut browser = house.browser();
+    let led = browser.get(&request(&app, &[])).await.expect(303);
+    let page = browser.get(led.header("location").unwrap()).await.expect(200);
+    let back = browser.get(&link(&page, "login-cancel")).await;
+    assert_eq!(error(&house, &back), "access_denied");
+    assert_eq!(told(&back)["state"], "the state");
+    let plain = browser.get("/login").await.expect(200);
+    assert!(!plain.text().contains("login-cancel"));
+}
+
+#[tokio::test]
+async fn pages_show_the_picture_of_a_client() {
+    let house = house().await;
+    let app = client(&house, "my app&co", json!({ "logo_uri": "https://app.example/logo.png" })).await;
+    let picture = "src=\"/oauth/logo?client_id=my+app%26co\"";
+    let led = house.browser().get(&request(&app, &[])).await.expect(303);
+    let login = house.browser().get(led.header("location").unwrap()).await.expect(200).text();
+    let consent = house.signed_in("ann").await.get(&request(&app, &[])).await.expect(200).text();
+    for page in [login, consent] {
+        assert!(page.replace("&#x2f;", "/").contains(picture), "{page}");
+    }
 }

@@ -5,6 +5,7 @@
 mod applications;
 mod asking;
 mod back_channel;
+mod claims;
 mod client_cli;
 mod codes;
 mod device;

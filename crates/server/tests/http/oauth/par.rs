@@ -283,3 +283,15 @@ async fn a_proof_binds_the_code_from_the_beginning() {
     let tokens: Value = with_proof(&house, &app, "/oauth/token", &by_own, &fields).await.expect(200).json();
     assert_eq!(tokens["token_type"], "DPoP");
 }
+
+#[tokio::test]
+async fn a_request_is_as_long_as_it_may_be() {
+    let house = house().await;
+    let app = app(&house).await;
+    let all = parameters(&app, &[]);
+    let own: usize = all.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let room = 32 * 1024 - own - "junk".len();
+    pushed(&house, &app, &[("junk", &"x".repeat(room))]).await.expect(201);
+    let answer = pushed(&house, &app, &[("junk", &"x".repeat(room + 1))]).await.expect(400);
+    assert_eq!(refused(&answer), "invalid_request");
+}

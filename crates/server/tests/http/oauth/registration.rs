@@ -423,3 +423,37 @@ async fn registering_asks_nobody_for_keys() {
     register(&house, more).await.expect(201);
     assert_eq!(site.count(), 0);
 }
+
+/// Their secret proves nothing: everybody gets one.
+#[tokio::test]
+async fn who_let_themselves_in_fill_no_store() {
+    let house = open("").await;
+    let grants =
+        json!({ "grant_types": ["authorization_code", "urn:ietf:params:oauth:grant-type:device_code"] });
+    let app = known(&register(&house, grants).await.expect(201).json());
+    let challenge = super::challenge();
+    let push = [
+        ("client_id", app.id.as_str()),
+        ("response_type", "code"),
+        ("redirect_uri", BACK),
+        ("scope", "openid"),
+        ("code_challenge", &challenge),
+        ("code_challenge_method", "S256"),
+    ];
+    for (path, fields) in [("/oauth/par", &push[..]), ("/oauth/device", &[("scope", "openid")])] {
+        let mut good = 0;
+        let last = loop {
+            let answer = post(&house, &app, path, fields).await;
+            match answer.status {
+                200 | 201 if good < 1000 => good += 1,
+                _ => break answer,
+            }
+        };
+        assert_eq!(
+            (last.status, refused(&last).as_str()),
+            (429, "temporarily_unavailable"),
+            "{path}: {good}"
+        );
+        assert!(good > 0 && last.header("retry-after").is_some(), "{path}");
+    }
+}
