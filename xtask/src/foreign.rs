@@ -1,5 +1,5 @@
-//! The libraries of other languages with which the tests exchange tokens, engines that Debian does not have, and the checker of
-//! histories.
+//! The libraries of other languages with which the tests exchange tokens, the applications that are written with such, engines that Debian
+//! does not have, and the checker of histories.
 //!
 //! Each comes by its own world's package manager, in the version its lock file says, into the target directory; nothing is
 //! installed for the whole system. What is there already is left alone.
@@ -14,6 +14,8 @@ use crate::run::{root, run, target_dir};
 
 /// The programs of the libraries, below the root of the workspace.
 const PEERS: &str = "crates/server/tests/foreign";
+/// The applications that sign people in.
+const APPLICATIONS: &str = "crates/server/tests/real/applications";
 
 /// The oldest versions that the libraries work with: of which program, what it is asked, and the least it must say.
 const OLDEST: [(&str, &str, (u32, u32)); 4] = [
@@ -29,11 +31,16 @@ pub(crate) fn ensure() -> Result<()> {
         ensure_version(program, question, oldest)?;
     }
     ensure_engines()?;
-    let foreign = target_dir().join("foreign");
-    node(&foreign.join("node"))?;
-    python(&foreign.join("python"))?;
+    let (foreign, peers, applications) =
+        (target_dir().join("foreign"), root().join(PEERS), root().join(APPLICATIONS));
+    node(&foreign.join("node"), &root().join("examples/verify-node"))?;
+    node(&foreign.join("applications/node"), &applications.join("node"))?;
+    let shared = root().join("examples/verify-python/requirements.txt");
+    python(&foreign.join("python"), &[peers.join("python/requirements.txt"), shared])?;
+    python(&foreign.join("applications/python"), &[applications.join("python/requirements.txt")])?;
     go()?;
-    java(&foreign.join("java"))
+    java(&foreign.join("java"), &peers.join("java"), "Peer.java")?;
+    java(&foreign.join("applications/java"), &applications.join("java"), "Application.java")
 }
 
 /// Brings and builds what is missing for `cargo xtask chaos`.
@@ -81,9 +88,9 @@ fn version(said: &str) -> Option<(u32, u32)> {
     Some((major, numbers.next().and_then(|minor| minor.parse().ok()).unwrap_or(0)))
 }
 
-fn node(folder: &Path) -> Result<()> {
-    let example = root().join("examples/verify-node");
-    let lock = [example.join("package.json"), example.join("package-lock.json")];
+/// The packages of a lock file in that folder.
+fn node(folder: &Path, source: &Path) -> Result<()> {
+    let lock = [source.join("package.json"), source.join("package-lock.json")];
     once(folder, &lock, || {
         for file in &lock {
             fs::copy(file, folder.join(file.file_name().unwrap_or_default()))?;
@@ -94,27 +101,19 @@ fn node(folder: &Path) -> Result<()> {
     })
 }
 
-fn python(folder: &Path) -> Result<()> {
-    let own = root().join(PEERS).join("python/requirements.txt");
-    let lock = [root().join("examples/verify-python/requirements.txt"), own.clone()];
-    once(folder, &lock, || {
+/// The packages of the first of these files; the others are those it refers to.
+fn python(folder: &Path, requirements: &[PathBuf]) -> Result<()> {
+    once(folder, requirements, || {
         run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder))?;
-        let python = folder.join("bin/python");
-        run(Command::new(python)
+        run(Command::new(folder.join("bin/python"))
             .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"])
-            .arg(own))
+            .args(requirements.first()))
     })
 }
 
 /// Engines that Debian has in too old versions come from PyPI: there are wheels that hold nothing but the program.
 fn engines(folder: &Path) -> Result<()> {
-    let lock = root().join("testing/engines/requirements.txt");
-    once(folder, std::slice::from_ref(&lock), || {
-        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder))?;
-        run(Command::new(folder.join("bin/python"))
-            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"])
-            .arg(&lock))
-    })
+    python(folder, &[root().join("testing/engines/requirements.txt")])
 }
 
 fn go() -> Result<()> {
@@ -122,20 +121,29 @@ fn go() -> Result<()> {
     create(&folder)?;
     build_go(&format!("{PEERS}/go"), &folder.join("peer"))?;
     build_go("examples/verify-go", &folder.join("verify-go"))?;
+    build_go(&format!("{APPLICATIONS}/go"), &folder.join("application"))?;
+    let mut proxy = go_build("github.com/oauth2-proxy/oauth2-proxy/v7", &folder.join("oauth2-proxy"));
+    // It wants a newer Go than Debian has: Go fetches that one by itself, as any module.
+    run(proxy.current_dir(root().join(APPLICATIONS).join("go/oauth2-proxy")).env("GOTOOLCHAIN", "auto"))?;
     build_go("testing/chaos/checker", &chaos_checker())
 }
 
-/// Go itself knows what is built already.
+/// What is installed builds it: no other toolchain is fetched.
 fn build_go(source: &str, program: &Path) -> Result<()> {
-    let mut build = Command::new("go");
-    build.args(["build", "-o"]).arg(program).arg(".").current_dir(root().join(source));
-    // What is installed builds it: no other toolchain is fetched, and no lock file changed.
-    run(build.env("GOTOOLCHAIN", "local").env("GOFLAGS", "-mod=readonly -buildvcs=false"))
+    run(go_build(".", program).current_dir(root().join(source)).env("GOTOOLCHAIN", "local"))
 }
 
-fn java(folder: &Path) -> Result<()> {
-    let source = root().join(PEERS).join("java");
-    let (manifest, program) = (source.join("pom.xml"), source.join("Peer.java"));
+/// Go itself knows what is built already. No lock file is changed.
+fn go_build(package: &str, program: &Path) -> Command {
+    let mut build = Command::new("go");
+    build.args(["build", "-trimpath", "-o"]).arg(program).arg(package);
+    build.env("GOFLAGS", "-mod=readonly -buildvcs=false");
+    build
+}
+
+/// The libraries of `pom.xml` in that folder, and the program compiled with them.
+fn java(folder: &Path, source: &Path, program: &str) -> Result<()> {
+    let (manifest, program) = (source.join("pom.xml"), source.join(program));
     let (libraries, classes) = (folder.join("libraries"), folder.join("classes"));
     once(folder, &[manifest.clone(), program.clone()], || {
         run(Command::new("mvn")

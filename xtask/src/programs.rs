@@ -11,12 +11,14 @@ use anyhow::{Context, Result, bail};
 use crate::run::run;
 
 /// A program, or a command that must succeed, and the Debian packages it comes in.
-const PROGRAMS: [(&str, &[&str]); 18] = [
+const PROGRAMS: [(&str, &[&str]); 19] = [
     ("cc", &["gcc", "libc6-dev"]),
     ("c++", &["g++"]),
     ("nginx", &["nginx"]),
     ("caddy", &["caddy"]),
     ("haproxy", &["haproxy"]),
+    // With the module that makes it a client; its service is in another package.
+    ("test -e /usr/lib/apache2/modules/mod_auth_openidc.so", &["apache2-bin", "libapache2-mod-auth-openidc"]),
     ("chromium", &["chromium"]),
     ("chromedriver", &["chromium-driver"]),
     // What every version of PostgreSQL in Debian comes with; its own programs are not in the PATH.

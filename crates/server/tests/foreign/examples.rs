@@ -14,7 +14,7 @@ use tokio::process::{Child, Command};
 
 use crate::house::PASSWORD;
 use crate::machine::{Machine, Running};
-use crate::peer::{beside_node_packages, installed};
+use crate::packages::{beside_node_packages, installed};
 use crate::wire::Browser;
 
 const AUDIENCE: &str = "https://api.example.com";
@@ -37,7 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[tokio::test]
 async fn node() {
     let programs = ["verify.mjs", "api.mjs"].map(|name| example("verify-node").join(name));
-    let folder = beside_node_packages(&programs);
+    let folder = beside_node_packages("node", &programs);
     let mut command = Command::new("node");
     command.arg(folder.path().join("api.mjs"));
     lets_in_and_refuses(command, Some(folder)).await;

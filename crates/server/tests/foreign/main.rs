@@ -15,6 +15,7 @@ mod encryption;
 mod examples;
 mod keys;
 mod library;
+mod packages;
 mod peer;
 mod rotation;
 mod signatures;

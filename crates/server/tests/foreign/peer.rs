@@ -10,6 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::library::Library;
+use crate::packages::{beside_node_packages, installed};
 
 /// Nothing takes that long: whoever waits longer waits for nothing.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -17,24 +18,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Where the programs of the libraries are.
 pub(crate) fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/foreign")
-}
-
-/// Something that `cargo xtask install` has brought or built.
-pub(crate) fn installed(path: &str) -> PathBuf {
-    let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let path = tmp.parent().unwrap().join("foreign").join(path);
-    assert!(path.exists(), "{} is not there: cargo xtask install", path.display());
-    path
-}
-
-/// A copy of these programs below the installed packages of Node, which are looked for from where a program is.
-pub(crate) fn beside_node_packages(programs: &[PathBuf]) -> TempDir {
-    let packages = installed("node/node_modules");
-    let folder = TempDir::new_in(packages.parent().unwrap()).unwrap();
-    for program in programs {
-        std::fs::copy(program, folder.path().join(program.file_name().unwrap())).unwrap();
-    }
-    folder
 }
 
 /// A library that answers. It is ended when this is dropped.
@@ -51,7 +34,7 @@ impl Peer {
         let mut folder = None;
         let mut command = match library {
             Library::Jose => {
-                let own = folder.insert(beside_node_packages(&[sources().join("node/peer.mjs")]));
+                let own = folder.insert(beside_node_packages("node", &[sources().join("node/peer.mjs")]));
                 with("node", own.path().join("peer.mjs"))
             }
             Library::PyJwt | Library::Jwcrypto => {

@@ -12,6 +12,7 @@
 )]
 
 mod app;
+mod applications;
 mod browser;
 
 mod caddy;
@@ -24,5 +25,7 @@ mod gateward;
 mod haproxy;
 mod machine;
 mod nginx;
+#[path = "../foreign/packages.rs"]
+mod packages;
 mod site;
 mod tls;
