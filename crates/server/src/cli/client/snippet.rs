@@ -2,6 +2,7 @@
 
 use clap::ValueEnum;
 use gateward_kernel::oauth::Client;
+use gateward_kernel::oauth::client::AuthMethod;
 use serde_json::json;
 
 /// What a client is.
@@ -56,6 +57,27 @@ impl Values<'_> {
             .replace("{token_endpoint}", &format!("{}/oauth/token", self.issuer))
             .replace("{user}", &shell(&form_encoded(&self.client.client_id)))
             .replace("{and_scope}", &scope_of_curl)
+            .replace("{auth}", self.authentication())
+            // The library insists on TLS, but for who says that they know what they do.
+            .replace(
+                "{insecure}",
+                match self.issuer.starts_with("https://") {
+                    true => "",
+                    false => ", { execute: [client.allowInsecureRequests] }",
+                },
+            )
+    }
+
+    /// How openid-client calls the way in which the client proves itself.
+    const fn authentication(&self) -> &'static str {
+        match self.client.metadata.token_endpoint_auth_method {
+            AuthMethod::SecretBasic => "client.ClientSecretBasic(process.env.CLIENT_SECRET)",
+            AuthMethod::SecretPost => "client.ClientSecretPost(process.env.CLIENT_SECRET)",
+            AuthMethod::SecretJwt => "client.ClientSecretJwt(process.env.CLIENT_SECRET)",
+            AuthMethod::PrivateKeyJwt => "client.PrivateKeyJwt(privateKey)",
+            AuthMethod::TlsClientAuth | AuthMethod::SelfSignedTlsClientAuth => "client.TlsClientAuth()",
+            AuthMethod::None => "client.None()",
+        }
     }
 
     fn mcp(&self) -> String {
@@ -91,7 +113,7 @@ fn form_encoded(text: &str) -> String {
 const SPA: &str = r#"// npm install openid-client
 import * as client from 'openid-client'
 
-const config = await client.discovery(new URL({issuer}), {client_id}, undefined, client.None())
+const config = await client.discovery(new URL({issuer}), {client_id}, undefined, {auth}{insecure})
 if (!location.search.includes('code=')) {
   const verifier = client.randomPKCECodeVerifier(), state = client.randomState()
   sessionStorage.setItem('sign-in', JSON.stringify({ verifier, state }))
@@ -103,14 +125,14 @@ if (!location.search.includes('code=')) {
   const { verifier, state } = JSON.parse(sessionStorage.getItem('sign-in'))
   const tokens = await client.authorizationCodeGrant(config, new URL(location.href),
     { pkceCodeVerifier: verifier, expectedState: state })
-  console.log(tokens.claims())
+  console.log(await client.fetchUserInfo(config, tokens.access_token, tokens.claims().sub))
 }"#;
 
 const WEB: &str = r#"// npm install openid-client
 import * as client from 'openid-client'
 
 const config = await client.discovery(new URL({issuer}), {client_id}, undefined,
-  client.ClientSecretBasic(process.env.CLIENT_SECRET))
+  {auth}{insecure})
 
 // Keep both in the person's session.
 const verifier = client.randomPKCECodeVerifier(), state = client.randomState()
@@ -121,12 +143,12 @@ const signIn = client.buildAuthorizationUrl(config, {
 // Send the browser to signIn.href; at the redirect URI, with the address it came to:
 const tokens = await client.authorizationCodeGrant(config, currentUrl,
   { pkceCodeVerifier: verifier, expectedState: state })
-console.log(tokens.claims())"#;
+console.log(await client.fetchUserInfo(config, tokens.access_token, tokens.claims().sub))"#;
 
 const NATIVE: &str = r#"// npm install openid-client
 import * as client from 'openid-client'
 
-const config = await client.discovery(new URL({issuer}), {client_id}, undefined, client.None())
+const config = await client.discovery(new URL({issuer}), {client_id}, undefined, {auth}{insecure})
 const verifier = client.randomPKCECodeVerifier(), state = client.randomState()
 const signIn = client.buildAuthorizationUrl(config, {
   redirect_uri: {redirect_uri}, scope: {scope}, state,

@@ -46,7 +46,7 @@ settings! {
         /// A client that registered itself is forgotten when it was not used for this long.
         registration_idle: Span = "30d" in "2d" ..= "3650d";
 
-        /// Whether clients that register themselves, and have a secret, may ask for codes without PKCE: for old ones, and for
+        /// Whether clients that register themselves, and prove which they are, may ask for codes without PKCE: for old ones, and for
         /// tests of conformance.
         registration_without_pkce: bool = "false";
 

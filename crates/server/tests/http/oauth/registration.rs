@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use gateward::oauth::registration::invitation;
 use gateward_kernel::id::PersonId;
+use gateward_kernel::jose::SignatureAlgorithm;
 use gateward_kernel::oauth::client::{AuthMethod, ConsentPolicy};
 use gateward_kernel::token::{SimpleKey, SimpleToken};
 use serde_json::{Value, json};
@@ -247,9 +248,15 @@ async fn old_flows_are_registered_where_the_settings_have_them() {
         &[("response_type", "id_token"), ("code_challenge", ""), ("code_challenge_method", "")],
     );
     assert!(told(&agree(&mut browser, &path).await).contains_key("id_token"));
-    let client = known(&register(&house, json!({})).await.expect(201).json());
     let without = [("code_challenge", ""), ("code_challenge_method", "")];
-    assert!(told(&agree(&mut browser, &request(&client, &without)).await).contains_key("code"));
+    let by_key = json!({ "token_endpoint_auth_method": "private_key_jwt", "jwks": key_set(&key(SignatureAlgorithm::Es256)) });
+    for proves in [json!({}), by_key] {
+        let client = known(&register(&house, proves).await.expect(201).json());
+        assert!(told(&agree(&mut browser, &request(&client, &without)).await).contains_key("code"));
+    }
+    let public = json!({ "token_endpoint_auth_method": "none" });
+    let client = known(&register(&house, public).await.expect(201).json());
+    assert_eq!(error(&house, &browser.get(&request(&client, &without)).await), "invalid_request");
 }
 
 #[tokio::test]
@@ -414,7 +421,7 @@ async fn a_sector_lists_who_belongs_to_it() {
 async fn registering_asks_nobody_for_keys() {
     let site = Site::open().await;
     let house = open_beside(&site.settings(), "").await;
-    let key = key(gateward_kernel::jose::SignatureAlgorithm::Es256);
+    let key = key(SignatureAlgorithm::Es256);
     site.says("/keys", "application/json", key_set(&key).to_string());
     let more = json!({
         "token_endpoint_auth_method": "private_key_jwt", "jwks_uri": site.url("/keys"),
