@@ -61,7 +61,8 @@ pub fn page_with<P: Page>(visit: &Visit, status: StatusCode, page: &P) -> Answer
     Ok(response)
 }
 
-/// A page whose forms may lead to this address besides, at once or by a redirect after them (CSP 3 §6.4.1).
+/// A page on the way to this address: its forms may lead there, at once or by a redirect after them (CSP 3 §6.4.1), and a window that was
+/// opened for it finds its opener again there (HTML §7.1.3: another policy than that of the pages around it would part them).
 pub fn page_leading_to<P: Page>(visit: &Visit, status: StatusCode, page: &P, target: &str) -> Answer {
     let mut response = page_with(visit, status, page)?;
     let source = url::Url::parse(target).map(|url| match url.scheme() {
@@ -70,6 +71,7 @@ pub fn page_leading_to<P: Page>(visit: &Visit, status: StatusCode, page: &P, tar
     });
     let own = visit.app.content_security_policy.to_str().unwrap_or_default();
     let wider = source.map(|source| own.replacen("form-action ", &format!("form-action {source} "), 1));
+    response.headers_mut().remove("cross-origin-opener-policy");
     if let Some(policy) = wider.ok().and_then(|policy| HeaderValue::from_str(&policy).ok()) {
         response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use gateward_kernel::jose::JwkSet;
 use gateward_kernel::time::Moment;
 use parking_lot::Mutex;
+use tokio::sync::Semaphore;
 use url::Url;
 
 use super::lines::Lines;
@@ -22,6 +23,8 @@ const PAUSE: Duration = Duration::from_secs(10);
 /// The most sets that are known, and the most bytes they may have together; what was not used for longest is forgotten.
 const MOST: usize = 1000;
 const BUDGET: usize = 32 * 1024 * 1024;
+/// So many sets are fetched at the same time, so that others than these find a way outside, too.
+const TURNS: usize = 32;
 /// A set from so far ahead was had before the clock was set back. Whoever waited for another's fetch is behind it by less.
 const TOLERANCE: Duration = Duration::from_secs(30);
 
@@ -30,12 +33,14 @@ const TOLERANCE: Duration = Duration::from_secs(30);
 pub struct ClientKeys {
     outbound: Arc<Outbound>,
     lines: Arc<Mutex<Lines<Line>>>,
+    turns: Arc<Semaphore>,
 }
 
 impl ClientKeys {
     /// Knows no set as yet.
     pub fn new(outbound: Arc<Outbound>) -> Self {
-        ClientKeys { outbound, lines: Arc::new(Mutex::new(Lines::new(MOST, BUDGET))) }
+        let lines = Arc::new(Mutex::new(Lines::new(MOST, BUDGET)));
+        ClientKeys { outbound, lines, turns: Arc::new(Semaphore::new(TURNS)) }
     }
 
     /// The set at this address, as of a minute to an hour ago. When it has no key with the id `kid`, it is fetched again
@@ -56,11 +61,13 @@ impl ClientKeys {
             Next::Fail(error) => return Err(error),
             Next::Fetch => {}
         }
-        let (outbound, lines) = (self.outbound.clone(), self.lines.clone());
+        let (outbound, lines, turns) = (self.outbound.clone(), self.lines.clone(), self.turns.clone());
         let (url, kid) = (url.clone(), kid.map(str::to_owned));
         // The work goes on when the caller is gone: others wait for it, too, and it shall count however it ends.
         let work =
-            tokio::spawn(async move { fetch(&outbound, &lines, &line, &url, kid.as_deref(), now).await });
+            tokio::spawn(
+                async move { fetch(&outbound, &lines, &turns, &line, &url, kid.as_deref(), now).await },
+            );
         work.await.map_err(|error| OutboundError::failed(&error))?
     }
 }
@@ -68,6 +75,7 @@ impl ClientKeys {
 async fn fetch(
     outbound: &Outbound,
     lines: &Mutex<Lines<Line>>,
+    turns: &Semaphore,
     line: &Line,
     url: &Url,
     kid: Option<&str>,
@@ -82,7 +90,9 @@ async fn fetch(
             Next::Fetch => state.begins(now),
         }
     }
+    let turn = turns.acquire().await;
     let loaded = load(outbound, url).await;
+    drop(turn);
     match &loaded {
         Ok(loaded) => lines.lock().weigh(url.as_str(), line, loaded.length),
         Err(error) => {

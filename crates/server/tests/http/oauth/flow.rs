@@ -373,11 +373,14 @@ async fn who_does_not_want_to_sign_in_is_led_back() {
     let mut browser = house.browser();
     let led = browser.get(&request(&app, &[])).await.expect(303);
     let page = browser.get(led.header("location").unwrap()).await.expect(200);
+    // The application may have opened a window for it, and finds it again.
+    assert_eq!(page.header("cross-origin-opener-policy"), None);
     let back = browser.get(&link(&page, "login-cancel")).await;
     assert_eq!(error(&house, &back), "access_denied");
     assert_eq!(told(&back)["state"], "the state");
     let plain = browser.get("/login").await.expect(200);
     assert!(!plain.text().contains("login-cancel"));
+    assert_eq!(plain.header("cross-origin-opener-policy"), Some("same-origin"));
 }
 
 #[tokio::test]
