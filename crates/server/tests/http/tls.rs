@@ -6,6 +6,7 @@ use std::sync::Arc;
 use gateward::config::ClientCertificates;
 use gateward::serve::listen;
 use gateward::serve::tls::Tls;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -28,10 +29,18 @@ async fn connect(
     address: std::net::SocketAddr,
     trusted: &CertificateDer<'static>,
 ) -> std::io::Result<TlsStream<TcpStream>> {
+    connect_by(address, trusted, rustls::crypto::aws_lc_rs::default_provider()).await
+}
+
+/// The same by what this can.
+async fn connect_by(
+    address: std::net::SocketAddr,
+    trusted: &CertificateDer<'static>,
+    provider: CryptoProvider,
+) -> std::io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
     roots.add(trusted.clone()).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
+    let config = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(roots)
@@ -51,6 +60,32 @@ async fn get(stream: &mut TlsStream<TcpStream>, path: &str) -> String {
         text.push_str(std::str::from_utf8(&part[..count]).unwrap());
     }
     text
+}
+
+#[tokio::test]
+async fn only_suites_that_bcp_195_recommends_are_spoken() {
+    use rustls::CipherSuite as Suite;
+    let house = House::with("public_url = \"https://localhost\"").await;
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    let trusted = write(&certificate, &key);
+    let tls = Tls::open(&certificate, &key, ClientCertificates::Off).unwrap();
+    let listening = listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let address = listening.address;
+    listening.serve(house.app.clone(), Some(tls), std::future::pending()).unwrap();
+    for (suite, is_spoken) in [
+        (Suite::TLS13_AES_128_GCM_SHA256, true),
+        (Suite::TLS13_AES_256_GCM_SHA384, true),
+        (Suite::TLS13_CHACHA20_POLY1305_SHA256, true),
+        (Suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, true),
+        (Suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, true),
+        (Suite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, false),
+    ] {
+        let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+        provider.cipher_suites.retain(|own| own.suite() == suite);
+        assert_eq!(provider.cipher_suites.len(), 1, "{suite:?}");
+        assert_eq!(connect_by(address, &trusted, provider).await.is_ok(), is_spoken, "{suite:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
