@@ -26,6 +26,9 @@ const MOST: usize = 1000;
 const BUDGET: usize = 16 * 1024 * 1024;
 const AT_ONCE: usize = 16;
 
+/// A picture of nothing.
+const NOTHING: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"64\" height=\"64\"/>";
+
 /// The pictures of clients.
 pub type Logos = Kept<Logo>;
 
@@ -68,9 +71,12 @@ pub async fn show(visit: Visit) -> Answer {
             .header(CONTENT_TYPE, logo.kind)
             .header(CACHE_CONTROL, "private, max-age=3600")
             .body(Body::from(logo.body))?,
-        None => {
-            response.status(StatusCode::NOT_FOUND).header(CACHE_CONTROL, "no-store").body(Body::empty())?
-        }
+        // Browsers show a picture whatever the status is, and a broken one where there is none.
+        None => response
+            .status(StatusCode::NOT_FOUND)
+            .header(CONTENT_TYPE, "image/svg+xml")
+            .header(CACHE_CONTROL, "no-store")
+            .body(Body::from(NOTHING))?,
     };
     Ok(response)
 }

@@ -143,7 +143,9 @@ async fn pictures_are_shown_from_here_and_nothing_else_is() {
     client(&house, "plain", json!({ "logo_uri": "http://app.example/logo" })).await;
     client(&house, "none", json!({})).await;
     for name in ["near", "plain", "none", "unknown"] {
-        assert!(show(name).await.expect(404).body.is_empty(), "{name}");
+        let nothing = show(name).await.expect(404);
+        assert_eq!(nothing.header("content-type"), Some("image/svg+xml"), "{name}");
+        assert!(nothing.text().starts_with("<svg ") && !nothing.text().contains("><"), "{name}");
     }
     house.browser().get("/oauth/logo").await.expect(400);
     assert_eq!(site.count(), 6);
