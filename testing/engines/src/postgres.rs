@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::process::{Process, free_port};
+use crate::process::{Process, free_port, wait_until_stopped};
 
 /// A PostgreSQL server on loopback, with a data directory of its own. Its superuser `postgres` needs no password; the role
 /// `guarded` does: [`Postgres::PASSWORD`].
@@ -220,6 +220,7 @@ impl Postgres {
     /// Stops the server and all its processes in the middle of whatever they do (SIGSTOP).
     pub fn pause(&self) {
         self.signal("STOP");
+        self.processes().into_iter().for_each(wait_until_stopped);
     }
 
     /// Lets a paused server go on.

@@ -112,9 +112,11 @@ impl Process {
         }
     }
 
-    /// Stops the server in the middle of whatever it does (SIGSTOP): its lines stay open and silent.
+    /// Stops the server in the middle of whatever it does (SIGSTOP): its lines stay open and silent. It has stopped when this comes back.
     pub fn pause(&self) {
-        signal(self.child.as_ref().expect("it runs"), "STOP");
+        let child = self.child.as_ref().expect("it runs");
+        signal(child, "STOP");
+        wait_until_stopped(child.id());
     }
 
     /// Lets a paused server go on (SIGCONT).
@@ -148,6 +150,22 @@ impl fmt::Debug for Process {
 /// Whether somebody accepts connections there.
 pub fn accepts(address: SocketAddr) -> bool {
     TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok()
+}
+
+/// A signal is on its way for a while: until every thread of the process has stopped, it may still answer.
+pub(crate) fn wait_until_stopped(id: u32) {
+    let begun = Instant::now();
+    let goes_on = |thread: PathBuf| {
+        let text = std::fs::read_to_string(thread.join("stat")).unwrap_or_default();
+        // "id (name) state …"; the name may hold anything.
+        let state = text.rsplit(')').next().and_then(|rest| rest.split_whitespace().next());
+        !matches!(state, None | Some("T" | "t" | "Z" | "X"))
+    };
+    let threads = || std::fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten();
+    while threads().any(|thread| goes_on(thread.path())) {
+        assert!(begun.elapsed() < PATIENCE, "process {id} does not stop");
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 fn signal(child: &Child, name: &str) {
