@@ -47,13 +47,14 @@ fn shown(certificate: &CertificateDer<'_>, vouched_for: bool) -> String {
 
 const NONE: &str = "none false";
 
-struct Made {
-    certificate: CertificateDer<'static>,
-    pem: String,
-    key: KeyPair,
+/// A certificate and its key.
+pub(crate) struct Made {
+    pub(crate) certificate: CertificateDer<'static>,
+    pub(crate) pem: String,
+    pub(crate) key: KeyPair,
 }
 
-fn self_signed() -> Made {
+pub(crate) fn self_signed() -> Made {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     Made { certificate: made.cert.der().clone(), pem: made.cert.pem(), key: made.signing_key }
 }
@@ -71,8 +72,8 @@ fn signed(file: &Path) -> Made {
     Made { certificate: certificate.der().clone(), pem: certificate.pem(), key }
 }
 
-/// Serves [`SHOWN`] over TLS; yields the address and the certificate to trust.
-async fn over_tls(
+/// Serves everything and [`SHOWN`] over TLS; yields the address and the certificate to trust.
+pub(crate) async fn over_tls(
     house: &House,
     folder: &Path,
     clients: ClientCertificates,
@@ -93,13 +94,30 @@ async fn serve(house: &House, tls: Option<Arc<Tls>>) -> SocketAddr {
     address
 }
 
-/// Asks over TLS, with a certificate or without, and yields the body.
+/// A certificate that somebody shows, and its key.
+pub(crate) type Identity<'a> = Option<(&'a CertificateDer<'static>, &'a KeyPair)>;
+
+/// Asks for [`SHOWN`] over TLS, with a certificate or without, and yields the body.
 async fn ask(
     address: SocketAddr,
     trusted: &CertificateDer<'static>,
     version: &'static SupportedProtocolVersion,
-    identity: Option<(&CertificateDer<'static>, &KeyPair)>,
+    identity: Identity<'_>,
     headers: &str,
+) -> std::io::Result<String> {
+    let request = format!("GET /shown HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n");
+    let answer = exchange(address, trusted, version, identity, &request).await?;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    Ok(answer.split("\r\n\r\n").nth(1).unwrap().to_owned())
+}
+
+/// Sends one request over TLS, and yields the whole answer.
+pub(crate) async fn exchange(
+    address: SocketAddr,
+    trusted: &CertificateDer<'static>,
+    version: &'static SupportedProtocolVersion,
+    identity: Identity<'_>,
+    request: &str,
 ) -> std::io::Result<String> {
     let mut roots = RootCertStore::empty();
     roots.add(trusted.clone()).unwrap();
@@ -118,13 +136,10 @@ async fn ask(
     let name = ServerName::try_from("localhost").unwrap();
     let stream = TcpStream::connect(address).await?;
     let mut stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
-    let request = format!("GET /shown HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await?;
-    let answer = String::from_utf8(answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
-    Ok(answer.split("\r\n\r\n").nth(1).unwrap().to_owned())
+    Ok(String::from_utf8(answer).unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -136,9 +151,7 @@ async fn a_certificate_of_the_handshake_reaches_the_handler() {
     house.app.authorities.set(Authorities::open(&file).unwrap()).unwrap();
     let (address, trusted) = over_tls(&house, folder.path(), ClientCertificates::Optional).await;
     for version in [&TLS12, &TLS13] {
-        let ask = async |identity: Option<(&CertificateDer<'static>, &KeyPair)>| {
-            ask(address, &trusted, version, identity, "").await
-        };
+        let ask = async |identity: Identity<'_>| ask(address, &trusted, version, identity, "").await;
         assert_eq!(ask(None).await.unwrap(), NONE, "nobody needs one");
         let known = ask(Some((&client.certificate, &client.key))).await.unwrap();
         assert_eq!(known, shown(&client.certificate, true));
@@ -228,6 +241,6 @@ async fn a_proxys_own_certificate_is_nobody_elses() {
     assert_eq!(told, shown(&client.certificate, false));
 }
 
-fn base64(certificate: &CertificateDer<'_>) -> String {
+pub(crate) fn base64(certificate: &CertificateDer<'_>) -> String {
     data_encoding::BASE64.encode(certificate)
 }

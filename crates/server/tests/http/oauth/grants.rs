@@ -3,13 +3,12 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use gateward_kernel::jose::{Jwk, SignatureAlgorithm, Signer, SigningKey};
-use gateward_kernel::oauth::client::AuthMethod;
 use gateward_kernel::secret::SeededEntropy;
 use serde_json::{Map, Value, json};
 
-use super::{Known, header, post};
+use super::{Known, post, post_with, public_part};
 use crate::house::House;
-use crate::wire::{Answer, encode};
+use crate::wire::Answer;
 
 /// Asks the token endpoint.
 pub(crate) async fn token(house: &House, client: &Known, grant: &str, fields: &[(&str, &str)]) -> Answer {
@@ -39,17 +38,26 @@ impl Prover {
         Prover { key, proofs: AtomicU64::new(0) }
     }
 
-    fn proof(&self, house: &House, path: &str) -> String {
-        let public: Value = serde_json::from_str(&self.key.to_json().unwrap()).unwrap();
-        let members = Map::from_iter([("jwk".to_owned(), public)]);
-        let key = SigningKey::new(&self.key, SignatureAlgorithm::Es256).unwrap();
-        let claims = json!({
-            "htm": "POST",
+    /// What a good proof says, each under a name of its own.
+    pub(crate) fn claims(&self, house: &House, method: &str, path: &str) -> Value {
+        json!({
+            "htm": method,
             "htu": format!("{}{path}", house.app.origin),
             "iat": house.now().seconds(),
             "jti": self.proofs.fetch_add(1, Ordering::Relaxed).to_string(),
-        });
-        Signer::with_members(key, "dpop+jwt", members).unwrap().sign_claims(&claims).unwrap()
+        })
+    }
+
+    /// A proof that says this.
+    pub(crate) fn sign(&self, claims: &Value) -> String {
+        self.sign_as("dpop+jwt", claims)
+    }
+
+    /// The same under another type.
+    pub(crate) fn sign_as(&self, typ: &str, claims: &Value) -> String {
+        let members = Map::from_iter([("jwk".to_owned(), public_part(&self.key))]);
+        let key = SigningKey::new(&self.key, SignatureAlgorithm::Es256).unwrap();
+        Signer::with_members(key, typ, members).unwrap().sign_claims(claims).unwrap()
     }
 
     /// Posts a form as that client, with a proof of this key.
@@ -60,14 +68,7 @@ impl Prover {
         path: &str,
         fields: &[(&str, &str)],
     ) -> Answer {
-        let (proof, basic) = (self.proof(house, path), header(&client.id, &client.secret));
-        let mut fields = fields.to_vec();
-        let mut headers =
-            vec![("Content-Type", "application/x-www-form-urlencoded"), ("DPoP", proof.as_str())];
-        match client.method {
-            AuthMethod::SecretBasic => headers.push(("Authorization", &basic)),
-            _ => fields.push(("client_id", &client.id)),
-        }
-        house.browser().send("POST", path, &headers, encode(&fields).as_bytes()).await
+        let proof = self.sign(&self.claims(house, "POST", path));
+        post_with(house, client, path, &[("DPoP", &proof)], fields).await
     }
 }

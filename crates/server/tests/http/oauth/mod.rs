@@ -18,6 +18,7 @@ mod jar;
 mod jwt_bearer;
 mod logout;
 mod machines;
+mod mtls;
 mod par;
 mod registration;
 mod session_management;
@@ -220,9 +221,20 @@ pub(crate) async fn code(house: &House, client: &Known, more: &[(&str, &str)]) -
 
 /// Posts a form as that client, which proves itself as it registered.
 pub(crate) async fn post(house: &House, client: &Known, path: &str, fields: &[(&str, &str)]) -> Answer {
+    post_with(house, client, path, &[], fields).await
+}
+
+/// The same with more headers: a certificate that the proxy tells, a proof.
+pub(crate) async fn post_with(
+    house: &House,
+    client: &Known,
+    path: &str,
+    more: &[(&str, &str)],
+    fields: &[(&str, &str)],
+) -> Answer {
     let mut browser = Browser::new(house.address);
-    let (mut fields, mut headers) =
-        (fields.to_vec(), vec![("Content-Type", "application/x-www-form-urlencoded")]);
+    let mut fields = fields.to_vec();
+    let mut headers = [&[("Content-Type", "application/x-www-form-urlencoded")], more].concat();
     let basic;
     match client.method {
         AuthMethod::SecretBasic => {
@@ -250,13 +262,17 @@ pub(crate) fn header(id: &str, secret: &str) -> String {
 
 /// Redeems a code.
 pub(crate) async fn redeem(house: &House, client: &Known, code: &str) -> Answer {
-    let fields = [
+    post(house, client, "/oauth/token", &redemption(code)).await
+}
+
+/// The form that redeems a code.
+pub(crate) fn redemption(code: &str) -> [(&str, &str); 4] {
+    [
         ("grant_type", "authorization_code"),
         ("code", code),
         ("redirect_uri", BACK),
         ("code_verifier", VERIFIER),
-    ];
-    post(house, client, "/oauth/token", &fields).await
+    ]
 }
 
 /// The tokens of a whole flow.
@@ -268,6 +284,11 @@ pub(crate) async fn tokens(house: &House, client: &Known, more: &[(&str, &str)])
 /// Refreshes.
 pub(crate) async fn refresh(house: &House, client: &Known, token: &str) -> Answer {
     post(house, client, "/oauth/token", &[("grant_type", "refresh_token"), ("refresh_token", token)]).await
+}
+
+/// Status and code of an error that is answered directly.
+pub(crate) fn told_no(answer: &Answer) -> (u16, String) {
+    (answer.status, refused(answer))
 }
 
 /// The code of an error that is answered directly, whose shape is checked on the way (RFC 6749 §5.2).
