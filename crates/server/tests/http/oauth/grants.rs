@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use gateward_kernel::jose::{Jwk, SignatureAlgorithm, Signer, SigningKey};
 use gateward_kernel::secret::SeededEntropy;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{Known, post, post_with, public_part};
 use crate::house::House;
@@ -28,7 +28,7 @@ pub(crate) async fn introspect(house: &House, client: &Known, token: &str) -> Va
 
 /// A key that proves itself (RFC 9449).
 pub(crate) struct Prover {
-    key: Jwk,
+    pub(crate) key: Jwk,
     proofs: AtomicU64,
 }
 
@@ -50,13 +50,13 @@ impl Prover {
 
     /// A proof that says this.
     pub(crate) fn sign(&self, claims: &Value) -> String {
-        self.sign_as("dpop+jwt", claims)
+        self.sign_as("dpop+jwt", json!({ "jwk": public_part(&self.key) }), claims)
     }
 
-    /// The same under another type.
-    pub(crate) fn sign_as(&self, typ: &str, claims: &Value) -> String {
-        let members = Map::from_iter([("jwk".to_owned(), public_part(&self.key))]);
+    /// The same under another type, and with these members in its header.
+    pub(crate) fn sign_as(&self, typ: &str, members: Value, claims: &Value) -> String {
         let key = SigningKey::new(&self.key, SignatureAlgorithm::Es256).unwrap();
+        let members = members.as_object().unwrap().clone();
         Signer::with_members(key, typ, members).unwrap().sign_claims(claims).unwrap()
     }
 

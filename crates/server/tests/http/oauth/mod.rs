@@ -4,12 +4,14 @@
 
 mod applications;
 mod asking;
+mod assertions;
 mod back_channel;
 mod claims;
 mod client_cli;
 mod codes;
 mod device;
 mod documents;
+mod dpop;
 mod exchange;
 mod flow;
 mod front_channel;
@@ -329,6 +331,14 @@ pub(crate) fn page_error(answer: &Answer) -> String {
     let html = answer.text();
     let (_, rest) = html.split_once("id=\"error-code\"").unwrap_or_else(|| panic!("{html}"));
     rest.split_once('>').unwrap().1.split_once('<').unwrap().0.to_owned()
+}
+
+/// The object, some of whose members `more` replaces, or takes away when null.
+pub(crate) fn merged(mut all: Value, more: &Value) -> Value {
+    let object = all.as_object_mut().unwrap();
+    object.extend(more.as_object().unwrap().clone());
+    object.retain(|_, value| !value.is_null());
+    all
 }
 
 /// A key of a client, under the id `k1`.
