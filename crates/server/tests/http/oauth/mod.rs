@@ -69,7 +69,7 @@ pub(crate) async fn house() -> House {
 pub(crate) struct Known {
     pub(crate) id: String,
     pub(crate) secret: String,
-    method: AuthMethod,
+    pub(crate) method: AuthMethod,
 }
 
 /// Adds a client: the code flow with refreshing and ES256, unless `more` says otherwise.
