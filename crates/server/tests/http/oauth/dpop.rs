@@ -243,6 +243,63 @@ async fn a_bound_token_opens_by_its_key_alone() {
     }
 }
 
+/// What is told at a resource (RFC 9449 §7.1, §9).
+fn unproved(answer: &Answer, code: &str, what: &str) {
+    assert_eq!(told_no(answer), (401, code.to_owned()), "{what}");
+    let challenge = answer.header("www-authenticate").unwrap();
+    assert!(
+        challenge.starts_with("DPoP ") && challenge.contains(&format!("error=\"{code}\"")),
+        "{challenge}"
+    );
+}
+
+#[tokio::test]
+async fn at_userinfo_no_wrong_proof_is_taken_either() {
+    let house = house().await;
+    let own = Prover::new();
+    let (_, tokens) = bound(&house, &own).await;
+    let token = text(&tokens, "access_token");
+    let at = Place { method: "GET", path: "/oauth/userinfo", token: Some(&token) };
+    for (what, proofs) in wrong(&house, &own, at, "j") {
+        let answer = userinfo(&house, "DPoP", &token, &proofs).await;
+        unproved(&answer, "invalid_dpop_proof", what);
+    }
+    let good = own.sign(&content(&house, at, "j"));
+    userinfo(&house, "DPoP", &token, std::slice::from_ref(&good)).await.expect(200);
+    unproved(&userinfo(&house, "DPoP", &token, &[good]).await, "invalid_dpop_proof", "again");
+    // One for the token endpoint is none here.
+    let elsewhere = merged(content(&house, TOKEN, "k"), &json!({ "ath": ath(&token) }));
+    unproved(
+        &userinfo(&house, "DPoP", &token, &[own.sign(&elsewhere)]).await,
+        "invalid_dpop_proof",
+        "elsewhere",
+    );
+}
+
+#[tokio::test]
+async fn userinfo_asks_for_a_nonce_as_the_token_endpoint_does() {
+    let house = strict().await;
+    let own = Prover::new();
+    let spa = public(&house, "spa").await;
+    let code = code(&house, &spa, &[]).await;
+    let nonce = house.app.oauth.nonces.issue(house.now());
+    let proof = own.sign(&merged(content(&house, TOKEN, "j"), &json!({ "nonce": nonce })));
+    let tokens =
+        post_with(&house, &spa, "/oauth/token", &[("DPoP", &proof)], &redemption(&code)).await.expect(200);
+    let token = text(&tokens, "access_token");
+    let at = Place { method: "GET", path: "/oauth/userinfo", token: Some(&token) };
+    let ask = async |nonce: &Value| {
+        let proof = own.sign(&merged(content(&house, at, "u"), &json!({ "nonce": nonce })));
+        userinfo(&house, "DPoP", &token, &[proof]).await
+    };
+    for odd in odd_nonces(&nonce).await {
+        let answer = ask(&odd).await;
+        unproved(&answer, "use_dpop_nonce", &odd.to_string());
+        assert_eq!(answer.header("dpop-nonce"), Some(nonce.as_str()), "{odd}");
+    }
+    ask(&json!(nonce)).await.expect(200);
+}
+
 #[tokio::test]
 async fn who_has_registered_to_prove_a_key_proves_one_and_refreshes_by_it() {
     let house = house().await;
