@@ -22,6 +22,7 @@ mod logout;
 mod machines;
 mod mtls;
 mod par;
+mod refreshing;
 mod registration;
 mod session_management;
 
