@@ -18,6 +18,7 @@ mod front_channel;
 mod grants;
 mod jar;
 mod jwt_bearer;
+mod legacy;
 mod logout;
 mod machines;
 mod mtls;
