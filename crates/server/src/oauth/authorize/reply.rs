@@ -1,5 +1,6 @@
 //! The answer of the authorization endpoint, by whatever carries it.
 
+use gateward_kernel::jose::SignatureAlgorithm;
 use gateward_kernel::oauth::{Carrier, Client, OAuthError, ResponseMode};
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY};
@@ -49,8 +50,11 @@ impl Reply {
 
     /// The parameters as one JWT (JARM §2.1).
     fn signed(&self, visit: &Visit, client: &Client) -> Result<String, crate::face::failure::Failure> {
-        let algorithm = client.metadata.authorization_signed_response_alg;
-        let algorithm = algorithm.unwrap_or(gateward_kernel::jose::SignatureAlgorithm::Rs256);
+        let metadata = &client.metadata;
+        // What is not said is RS256 (JARM §3); where nothing is signed with that, what the client's ID tokens are signed with.
+        let has_rs256 = visit.app.oauth.clients.rules().algorithms.contains(&SignatureAlgorithm::Rs256);
+        let fallback = if has_rs256 { SignatureAlgorithm::Rs256 } else { metadata.id_token_alg() };
+        let algorithm = metadata.authorization_signed_response_alg.unwrap_or(fallback);
         let mut claims: Map<String, Value> =
             self.parameters.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into())).collect();
         // A number in plain answers' text is one here, too (JARM §2.1).

@@ -17,6 +17,7 @@ mod flow;
 mod front_channel;
 mod grants;
 mod jar;
+mod jwt_answers;
 mod jwt_bearer;
 mod legacy;
 mod logout;
