@@ -23,6 +23,7 @@ mod legacy;
 mod logout;
 mod machines;
 mod mtls;
+mod pairwise;
 mod par;
 mod refreshing;
 mod registration;
