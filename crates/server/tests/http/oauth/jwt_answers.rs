@@ -198,6 +198,41 @@ async fn a_client_that_has_registered_no_algorithm_gets_a_signed_answer() {
     redeem(&house, &app, claims["code"].as_str().unwrap()).await.expect(200);
 }
 
+/// Who has registered encryption is told nothing in the clear.
+#[tokio::test]
+async fn an_authorization_answer_is_encrypted_where_that_was_registered() {
+    let house = house().await;
+    let document = house.browser().get("/.well-known/openid-configuration").await.expect(200).json();
+    for (number, (algorithm, content)) in WAYS.into_iter().enumerate() {
+        for (kind, name) in [("alg", algorithm), ("enc", content)] {
+            let told = &document[format!("authorization_encryption_{kind}_values_supported")];
+            assert!(told.as_array().unwrap().contains(&json!(name)), "{name}");
+        }
+        let (mut key, jwks) = keys(algorithm);
+        let more = json!({
+            "authorization_signed_response_alg": "ES256", "jwks": jwks,
+            "authorization_encrypted_response_alg": algorithm,
+            "authorization_encrypted_response_enc": content,
+            "introspection_signed_response_alg": "HS256",
+        });
+        let app = client(&house, &format!("app{number}"), more).await;
+        if algorithm == "A256KW" {
+            key = by_secret(&app);
+        }
+        let mut ann = house.signed_in("ann").await;
+        let answer = agree(&mut ann, &request(&app, &[("response_mode", "jwt")])).await;
+        let response = told(&answer)["response"].clone();
+        assert_eq!(response.split('.').count(), 5, "{algorithm}");
+        let claims = verified(&house, &decrypted(&response, &key, algorithm, content)).await.1;
+        assert_eq!((&claims["aud"], &claims["state"]), (&json!(app.id), &json!("the state")));
+        redeem(&house, &app, claims["code"].as_str().unwrap()).await.expect(200);
+        let answer = ann.get(&request(&app, &[("response_mode", "jwt"), ("prompt", "nonsense")])).await;
+        let response = told(&answer)["response"].clone();
+        let claims = verified(&house, &decrypted(&response, &key, algorithm, content)).await.1;
+        assert_eq!(claims["error"], "invalid_request");
+    }
+}
+
 #[tokio::test]
 async fn introspection_is_signed_for_whoever_asks_for_that() {
     let house = house().await;

@@ -2,6 +2,7 @@
 //! nothing that two of them are told lets them find out that it is the same person.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -79,4 +80,28 @@ async fn a_sector_has_names_of_its_own() {
         all.extend(names);
     }
     assert_eq!(all.len(), 8, "four of each person: {all:?}");
+}
+
+/// Two that put together what they know find nothing that is the same and could not be anybody's.
+#[tokio::test]
+async fn two_sectors_cannot_tell_that_it_is_one_person() {
+    let house = house().await;
+    let mut ann = house.signed_in("ann").await;
+    let mut told = Vec::new();
+    for (id, host) in [("one", "a.example"), ("two", "b.example")] {
+        // They come at other moments.
+        house.advance(Duration::from_secs(7));
+        let known = at(&house, id, host, "pairwise").await;
+        let seen = seen(&house, &mut ann, &known, host, "openid").await;
+        let values = seen.iter().flat_map(|told| told.as_object().unwrap().clone());
+        told.push(values.map(|(name, value)| format!("{name} {value}")).collect::<BTreeSet<_>>());
+    }
+    // Nor is the session's id a name of theirs yet: logout finds the session by it.
+    let allowed =
+        ["iss ", "nonce ", "acr ", "amr ", "scope ", "active ", "token_type ", "auth_time ", "sid "];
+    let shared = told[0].intersection(&told[1]);
+    let shared: Vec<_> = shared.filter(|text| allowed.iter().all(|name| !text.starts_with(name))).collect();
+    // The address of UserInfo, for which every access token is.
+    let userinfo = format!("aud {}", json!(format!("{}/oauth/userinfo", house.app.origin)));
+    assert!(shared.iter().all(|text| **text == userinfo), "{shared:?}");
 }
