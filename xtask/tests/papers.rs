@@ -79,7 +79,8 @@ fn architecture_names_only_what_is_there() {
 fn conformance_names_only_what_is_there() {
     let paper = fs::read_to_string(root().join("docs/conformance.md")).unwrap();
     let (mut rows, mut without) = (0, 0);
-    for line in paper.lines() {
+    let (tables, _runs) = paper.split_once("\n## Runs").unwrap();
+    for line in tables.lines() {
         let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
         let [_, standard, code, test] = cells[..] else { continue };
         if !line.starts_with("| ") || code == "code" {
