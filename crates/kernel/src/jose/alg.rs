@@ -147,6 +147,13 @@ algorithms! {
     }
 }
 
+impl KeyManagementAlgorithm {
+    /// Whether both sides have the same secret key.
+    pub const fn is_symmetric(self) -> bool {
+        matches!(self, Self::A256Kw | Self::Dir)
+    }
+}
+
 algorithms! {
     /// How the content of a JWE is encrypted (RFC 7518 §5.1).
     ContentEncryption {
@@ -158,6 +165,13 @@ algorithms! {
         A128Gcm = "A128GCM",
         /// AES-256 in GCM mode.
         A256Gcm = "A256GCM",
+    }
+}
+
+impl Default for ContentEncryption {
+    /// What a client means that names a key algorithm alone (OpenID Connect Registration §2).
+    fn default() -> Self {
+        Self::A128CbcHs256
     }
 }
 

@@ -259,6 +259,14 @@ impl Clients {
         }
     }
 
+    /// The newest of them.
+    pub fn plain_secret(&self, client: &Client, now: Moment) -> Result<Zeroizing<Vec<u8>>, Fault> {
+        let newest = self.plain_secrets(client, now)?.into_iter().next();
+        newest.ok_or_else(|| {
+            Fault::new("client secret", FaultKind::Unavailable, "it is kept as a digest alone")
+        })
+    }
+
     /// The secrets of the client that are good now, for what only a secret itself can do; the newest first.
     pub fn plain_secrets(&self, client: &Client, now: Moment) -> Result<Vec<Zeroizing<Vec<u8>>>, Fault> {
         let good = client.secrets.iter().filter(|secret| secret.expires.is_none_or(|end| now < end));

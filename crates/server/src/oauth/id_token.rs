@@ -67,25 +67,28 @@ pub async fn make(app: &App, about: &About<'_>, now: Moment) -> Result<String, F
 }
 
 /// Whether the ID tokens that this client gets, if any, can be made; otherwise nothing shall be spent. The first RSA key takes a moment
-/// after the first start, and an algorithm may have left the settings since the client was registered.
-pub fn can_be_made(app: &App, client: &Client, now: Moment) -> Result<(), Trouble> {
+/// after the first start, an algorithm may have left the settings since the client was registered, its secret may be kept as a digest alone,
+/// and its keys may be out of reach.
+pub async fn can_be_made(app: &App, client: &Client, now: Moment) -> Result<(), Trouble> {
     let (metadata, algorithm) = (&client.metadata, client.metadata.id_token_alg());
-    if !metadata.gets_id_tokens() || algorithm.is_hmac() {
+    if !metadata.gets_id_tokens() {
         return Ok(());
     }
-    if !app.oauth.clients.rules().algorithms.contains(&algorithm) {
+    if algorithm.is_hmac() {
+        secret_key(app, client, algorithm, now)?;
+    } else if !app.oauth.clients.rules().algorithms.contains(&algorithm) {
         let why = format!(
             "the client's ID tokens are to be signed with {algorithm}, which is not in use here any more"
         );
         return Err(OAuthError::new(OAuthCode::UnauthorizedClient, why).into());
+    } else if app.tokens.mint.ring().signer(algorithm, "JWT", now).is_none() {
+        let cause = format!("no key for {algorithm} yet");
+        return Err(Fault::new("key ring", FaultKind::Unavailable, cause).into());
     }
-    match app.tokens.mint.ring().signer(algorithm, "JWT", now).is_some() {
-        true => Ok(()),
-        false => {
-            let cause = format!("no key for {algorithm} yet");
-            Err(Fault::new("key ring", FaultKind::Unavailable, cause).into())
-        }
-    }
+    let (encrypted, content) =
+        (metadata.id_token_encrypted_response_alg, metadata.id_token_encrypted_response_enc);
+    super::encrypt::key(app, client, encrypted, content, now).await?;
+    Ok(())
 }
 
 fn claims(app: &App, about: &About<'_>, algorithm: SignatureAlgorithm, now: Moment) -> Map<String, Value> {
@@ -144,10 +147,22 @@ pub fn sign_for(
     if !algorithm.is_hmac() {
         return app.tokens.mint.sign(typ, algorithm, claims, now);
     }
-    let trouble = |cause: String| Fault::new("client secret", FaultKind::Unavailable, cause);
-    let secrets = app.oauth.clients.plain_secrets(client, now)?;
-    let secret = secrets.first().ok_or_else(|| trouble("the client's secret is not kept".into()))?;
-    let key = Jwk::from_secret(secret).map_err(|error| trouble(error.to_string()))?;
-    let key = SigningKey::new(&key, algorithm).map_err(|error| trouble(error.to_string()))?;
-    Signer::new(key, typ).sign_claims(claims).map_err(|error| trouble(error.to_string()))
+    let key = secret_key(app, client, algorithm, now)?;
+    Signer::new(key, typ).sign_claims(claims).map_err(no_secret)
+}
+
+/// The client's newest secret as a key.
+fn secret_key(
+    app: &App,
+    client: &Client,
+    algorithm: SignatureAlgorithm,
+    now: Moment,
+) -> Result<SigningKey, Fault> {
+    let secret = app.oauth.clients.plain_secret(client, now)?;
+    let key = Jwk::from_secret(&secret).map_err(no_secret)?;
+    SigningKey::new(&key, algorithm).map_err(no_secret)
+}
+
+fn no_secret(cause: impl std::fmt::Display) -> Fault {
+    Fault::new("client secret", FaultKind::Unavailable, cause)
 }

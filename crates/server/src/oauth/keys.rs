@@ -20,19 +20,24 @@ pub enum NoKeys {
     Unreachable,
 }
 
-/// The keys of this client, fetched anew when none of them is called `kid`.
-pub async fn of(app: &App, client: &Client, kid: Option<&str>, now: Moment) -> Result<Arc<JwkSet>, NoKeys> {
+/// The keys of this client, fetched anew when none of them fits; they may then still be without one that does.
+pub async fn that(
+    app: &App,
+    client: &Client,
+    fits: impl Fn(&JwkSet) -> bool + Send + Sync + 'static,
+    now: Moment,
+) -> Result<Arc<JwkSet>, NoKeys> {
     if let Some(jwks) = &client.metadata.jwks {
         return jwks.keys().map(Arc::new).ok_or(NoKeys::None);
     }
     let uri = client.metadata.jwks_uri.as_deref().and_then(|uri| Url::parse(uri).ok()).ok_or(NoKeys::None)?;
-    app.client_keys.keys(&uri, kid, now).await.map_err(|error| {
+    app.client_keys.keys_that(&uri, fits, now).await.map_err(|error| {
         tracing::warn!(client = %client.client_id, %error, "a client's keys could not be fetched");
         NoKeys::Unreachable
     })
 }
 
-/// Those that verify signatures of one of these algorithms.
+/// Those that verify signatures of one of these algorithms, fetched anew when none of them is called `kid`.
 pub async fn verifying(
     app: &App,
     client: &Client,
@@ -40,6 +45,8 @@ pub async fn verifying(
     allowed: &[SignatureAlgorithm],
     now: Moment,
 ) -> Result<KeySet, NoKeys> {
-    let set = of(app, client, kid, now).await?;
+    let kid = kid.map(str::to_owned);
+    let is_named = move |set: &JwkSet| kid.as_deref().is_none_or(|kid| set.find(kid).next().is_some());
+    let set = that(app, client, is_named, now).await?;
     Ok(KeySet::from_jwks(&set, allowed))
 }

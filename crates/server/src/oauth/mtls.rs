@@ -21,7 +21,9 @@ pub async fn prove(call: &Call, client: &Client) -> Result<(), Trouble> {
     let proved = match client.metadata.token_endpoint_auth_method {
         AuthMethod::TlsClientAuth => is_vouched_for(call, certificate) && bears_name_of(client, certificate),
         _ => {
-            let keys = keys::of(&call.app, client, None, call.now).await;
+            // A certificate names no key of the set: after a new one it is looked for there.
+            let own = certificate.clone();
+            let keys = keys::that(&call.app, client, move |set| is_key_of(&own, set), call.now).await;
             let keys =
                 keys.map_err(|problem| OAuthError::new(OAuthCode::InvalidClient, problem.to_string()))?;
             is_key_of(certificate, &keys)

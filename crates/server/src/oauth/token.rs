@@ -53,7 +53,7 @@ pub async fn answer(call: Call) -> Answered {
         .into());
     }
     if matches!(grant, GrantType::AuthorizationCode | GrantType::DeviceCode | GrantType::RefreshToken) {
-        id_token::can_be_made(&call.app, &client.record, call.now)?;
+        id_token::can_be_made(&call.app, &client.record, call.now).await?;
     }
     let issued = handler(&call, &client).await?;
     let mut response = json_answer(http::StatusCode::OK, &issued.view())?;

@@ -54,20 +54,30 @@ impl ClientKeys {
         kid: Option<&str>,
         now: Moment,
     ) -> Result<Arc<JwkSet>, OutboundError> {
+        let kid = kid.map(str::to_owned);
+        self.keys_that(url, move |set| kid.as_deref().is_none_or(|kid| set.find(kid).next().is_some()), now)
+            .await
+    }
+
+    /// The same, fetched again when it does not fit: for what names no key by its id.
+    pub async fn keys_that(
+        &self,
+        url: &Url,
+        fits: impl Fn(&JwkSet) -> bool + Send + Sync + 'static,
+        now: Moment,
+    ) -> Result<Arc<JwkSet>, OutboundError> {
         let line = self.lines.lock().line(url.as_str());
-        let next = line.state.lock().next(kid, now);
+        let next = line.state.lock().next(&fits, now);
         match next {
             Next::Give(set) => return Ok(set),
             Next::Fail(error) => return Err(error),
             Next::Fetch => {}
         }
         let (outbound, lines, turns) = (self.outbound.clone(), self.lines.clone(), self.turns.clone());
-        let (url, kid) = (url.clone(), kid.map(str::to_owned));
+        let url = url.clone();
         // The work goes on when the caller is gone: others wait for it, too, and it shall count however it ends.
         let work =
-            tokio::spawn(
-                async move { fetch(&outbound, &lines, &turns, &line, &url, kid.as_deref(), now).await },
-            );
+            tokio::spawn(async move { fetch(&outbound, &lines, &turns, &line, &url, &fits, now).await });
         work.await.map_err(|error| OutboundError::failed(&error))?
     }
 }
@@ -78,13 +88,13 @@ async fn fetch(
     turns: &Semaphore,
     line: &Line,
     url: &Url,
-    kid: Option<&str>,
+    fits: &Fits<'_>,
     now: Moment,
 ) -> Result<Arc<JwkSet>, OutboundError> {
     let _flight = line.flight.lock().await;
     {
         let mut state = line.state.lock();
-        match state.next(kid, now) {
+        match state.next(fits, now) {
             Next::Give(set) => return Ok(set),
             Next::Fail(error) => return Err(error),
             Next::Fetch => state.begins(now),
@@ -102,6 +112,9 @@ async fn fetch(
     }
     line.state.lock().ends(loaded, now)
 }
+
+/// Whether a set has what is looked for.
+type Fits<'a> = dyn Fn(&JwkSet) -> bool + Send + Sync + 'a;
 
 struct Loaded {
     set: JwkSet,
@@ -148,13 +161,12 @@ enum Next {
 }
 
 impl State {
-    fn next(&self, kid: Option<&str>, now: Moment) -> Next {
+    fn next(&self, fits: &Fits<'_>, now: Moment) -> Next {
         let counts = |held: &&Held| held.had <= now + TOLERANCE && now < held.until;
         match (self.held.as_ref().filter(counts), &self.failed) {
             (Some(held), _) => {
-                let has_it = kid.is_none_or(|kid| held.set.find(kid).next().is_some());
                 let is_soon = self.again.is_some_and(|again| within(again, now, WINDOW));
-                if has_it || is_soon { Next::Give(held.set.clone()) } else { Next::Fetch }
+                if is_soon || fits(&held.set) { Next::Give(held.set.clone()) } else { Next::Fetch }
             }
             (None, Some((at, error))) if within(*at, now, PAUSE) => Next::Fail(error.clone()),
             (None, _) => Next::Fetch,
@@ -180,7 +192,7 @@ impl State {
             Err(error) => {
                 self.failed = Some((now, error));
                 // One that still counts is given: `begins` has seen to it that nobody asks again so soon.
-                match self.next(None, now) {
+                match self.next(&|_| true, now) {
                     Next::Give(set) => Ok(set),
                     Next::Fail(error) => Err(error),
                     Next::Fetch => Err(OutboundError::TimedOut),
@@ -212,6 +224,10 @@ mod tests {
         Loaded { set, length: 100, kept: Duration::from_secs(kept) }
     }
 
+    fn next(state: &State, kid: Option<&str>, now: Moment) -> Next {
+        state.next(&|set| kid.is_none_or(|kid| set.find(kid).next().is_some()), now)
+    }
+
     fn word(next: &Next) -> &'static str {
         match next {
             Next::Give(_) => "give",
@@ -223,14 +239,14 @@ mod tests {
     #[test]
     fn a_set_counts_until_its_end_and_not_into_the_past() {
         let mut state = State::default();
-        assert_eq!(word(&state.next(None, at(1000))), "fetch");
+        assert_eq!(word(&next(&state, None, at(1000))), "fetch");
         state.begins(at(1000));
         state.ends(Ok(loaded(300)), at(1000)).unwrap();
         for (seconds, expected) in
             [(1000, "give"), (1299, "give"), (1300, "fetch"), (970, "give"), (969, "fetch"), (-5000, "fetch")]
         {
-            assert_eq!(word(&state.next(Some("a"), at(seconds))), expected, "{seconds}");
-            assert_eq!(word(&state.next(None, at(seconds))), expected, "{seconds}");
+            assert_eq!(word(&next(&state, Some("a"), at(seconds))), expected, "{seconds}");
+            assert_eq!(word(&next(&state, None, at(seconds))), expected, "{seconds}");
         }
     }
 
@@ -239,17 +255,17 @@ mod tests {
         let mut state = State::default();
         state.begins(at(1000));
         state.ends(Ok(loaded(3600)), at(1000)).unwrap();
-        assert_eq!(word(&state.next(Some("b"), at(1001))), "fetch", "the first time at once");
+        assert_eq!(word(&next(&state, Some("b"), at(1001))), "fetch", "the first time at once");
         state.begins(at(1001));
         state.ends(Ok(loaded(3600)), at(1001)).unwrap();
         for (seconds, expected) in [(1001, "give"), (1060, "give"), (1061, "fetch"), (900, "fetch")] {
-            assert_eq!(word(&state.next(Some("b"), at(seconds))), expected, "{seconds}");
+            assert_eq!(word(&next(&state, Some("b"), at(seconds))), expected, "{seconds}");
         }
         // Also when looking failed, and then the old set goes on.
         state.begins(at(1061));
         assert!(state.ends(Err(OutboundError::TimedOut), at(1061)).is_ok());
         for (seconds, expected) in [(1062, "give"), (1120, "give"), (1121, "fetch")] {
-            assert_eq!(word(&state.next(Some("b"), at(seconds))), expected, "{seconds}");
+            assert_eq!(word(&next(&state, Some("b"), at(seconds))), expected, "{seconds}");
         }
     }
 
@@ -259,7 +275,7 @@ mod tests {
         state.begins(at(1000));
         assert_eq!(state.ends(Err(OutboundError::TooLarge), at(1000)).unwrap_err(), OutboundError::TooLarge);
         for (seconds, expected) in [(1000, "fail"), (1009, "fail"), (1010, "fetch"), (900, "fetch")] {
-            assert_eq!(word(&state.next(Some("a"), at(seconds))), expected, "{seconds}");
+            assert_eq!(word(&next(&state, Some("a"), at(seconds))), expected, "{seconds}");
         }
         // What has ended is not given because nothing newer is there.
         state.ends(Ok(loaded(60)), at(1010)).unwrap();

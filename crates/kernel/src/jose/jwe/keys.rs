@@ -9,7 +9,7 @@ use aws_lc_rs::rsa::{
 use zeroize::Zeroizing;
 
 use super::super::alg::{ContentEncryption, KeyAlgorithm, KeyManagementAlgorithm};
-use super::super::jwk::{Jwk, KeyError, KeyMaterial, KeyOperation};
+use super::super::jwk::{Jwk, JwkSet, KeyError, KeyMaterial, KeyOperation};
 use super::agreement::{Epk, PrivateScalar, PublicPoint, Purpose};
 use super::compact::Header;
 use super::content::ContentKey;
@@ -72,6 +72,15 @@ impl EncryptingKey {
             (KeyManagementAlgorithm::RsaOaep256, _) => return Err(WRONG_TYPE),
         };
         Ok(EncryptingKey { algorithm, encryption, kid: key.kid().map(Into::into), secret })
+    }
+
+    /// The first key of a set that is for this.
+    pub fn among(
+        set: &JwkSet,
+        algorithm: KeyManagementAlgorithm,
+        encryption: ContentEncryption,
+    ) -> Option<Self> {
+        set.keys.iter().find_map(|key| Self::new(key, algorithm, encryption).ok())
     }
 
     /// How the content key reaches the reader.

@@ -3,8 +3,9 @@
 use url::Url;
 
 use super::kinds::{ApplicationType, AuthMethod, GrantType, SubjectType};
-use super::metadata::Metadata;
-use crate::jose::SignatureAlgorithm;
+use super::metadata::{Encryption, KeySetText, Metadata};
+use crate::jose::jwe::EncryptingKey;
+use crate::jose::{ContentEncryption, KeyManagementAlgorithm, SignatureAlgorithm};
 use crate::oauth::{OAuthCode, OAuthError, RedirectUri};
 
 /// The most entries of each list.
@@ -227,35 +228,55 @@ impl Metadata {
         Ok(())
     }
 
+    /// What is to be encrypted for it can be: by a key of its own, or by its secret (OpenID Connect Core §10.2). Otherwise each code
+    /// would be spent for nothing.
     fn check_encryption(&self) -> Result<(), BadMetadata> {
-        let pairs = [
-            (
-                "id_token",
-                self.id_token_encrypted_response_alg.is_some(),
-                self.id_token_encrypted_response_enc.is_some(),
-            ),
-            (
-                "userinfo",
-                self.userinfo_encrypted_response_alg.is_some(),
-                self.userinfo_encrypted_response_enc.is_some(),
-            ),
-            (
-                "authorization",
-                self.authorization_encrypted_response_alg.is_some(),
-                self.authorization_encrypted_response_enc.is_some(),
-            ),
-            (
-                "request_object",
-                self.request_object_encryption_alg.is_some(),
-                self.request_object_encryption_enc.is_some(),
-            ),
-        ];
-        for (name, alg, enc) in pairs {
-            if enc && !alg {
+        let request_object = Encryption {
+            name: "request_object",
+            algorithm: self.request_object_encryption_alg,
+            content: self.request_object_encryption_enc,
+        };
+        for Encryption { name, algorithm, content } in self.encryptions().into_iter().chain([request_object])
+        {
+            if content.is_some() && algorithm.is_none() {
                 return Err(bad(format!("{name}: an _enc needs its _alg")));
             }
         }
+        for Encryption { name, algorithm, content } in self.encryptions() {
+            let Some(algorithm) = algorithm else { continue };
+            let content = content.unwrap_or_default();
+            match algorithm.is_symmetric() {
+                true if !self.has_secret() => {
+                    return Err(bad(format!("{name}: {algorithm} needs a client secret")));
+                }
+                // The key is made of a SHA-256 of the secret.
+                true if algorithm == KeyManagementAlgorithm::Dir && content.key_size() > 32 => {
+                    return Err(bad(format!("{name}: {algorithm} does not go with {content} here")));
+                }
+                true => {}
+                false => self.check_public_key(name, algorithm, content)?,
+            }
+        }
         Ok(())
+    }
+
+    fn check_public_key(
+        &self,
+        name: &str,
+        algorithm: KeyManagementAlgorithm,
+        content: ContentEncryption,
+    ) -> Result<(), BadMetadata> {
+        if self.jwks.is_none() && self.jwks_uri.is_none() {
+            return Err(bad(format!("{name}: {algorithm} needs jwks or jwks_uri")));
+        }
+        // What is at `jwks_uri` is another matter each time.
+        let fits = |jwks: &KeySetText| {
+            jwks.keys().is_some_and(|keys| EncryptingKey::among(&keys, algorithm, content).is_some())
+        };
+        match self.jwks.as_ref().is_none_or(fits) {
+            true => Ok(()),
+            false => Err(bad(format!("{name}: jwks holds no key for {algorithm}"))),
+        }
     }
 
     fn check_certificate(&self) -> Result<(), BadMetadata> {

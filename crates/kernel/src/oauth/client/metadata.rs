@@ -164,6 +164,17 @@ metadata! {
     gateward_introspects: bool,
 }
 
+/// How one of the things that a client is told is encrypted for it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Encryption {
+    /// How the names of its members begin.
+    pub name: &'static str,
+    /// How the key gets there; nothing is encrypted when it is not said.
+    pub algorithm: Option<KeyManagementAlgorithm>,
+    /// How the content is encrypted.
+    pub content: Option<ContentEncryption>,
+}
+
 impl Default for AuthMethod {
     /// RFC 7591 §2.
     fn default() -> Self {
@@ -237,7 +248,28 @@ impl Metadata {
         self.id_token_signed_response_alg.unwrap_or(SignatureAlgorithm::Rs256)
     }
 
-    /// Whether something is signed for it or by it with its secret, so that the secret itself must be known.
+    /// What is encrypted for it, and how.
+    pub(super) fn encryptions(&self) -> [Encryption; 3] {
+        [
+            Encryption {
+                name: "id_token",
+                algorithm: self.id_token_encrypted_response_alg,
+                content: self.id_token_encrypted_response_enc,
+            },
+            Encryption {
+                name: "userinfo",
+                algorithm: self.userinfo_encrypted_response_alg,
+                content: self.userinfo_encrypted_response_enc,
+            },
+            Encryption {
+                name: "authorization",
+                algorithm: self.authorization_encrypted_response_alg,
+                content: self.authorization_encrypted_response_enc,
+            },
+        ]
+    }
+
+    /// Whether something is signed or encrypted for it or by it with its secret, so that the secret itself must be known.
     pub fn needs_plain_secret(&self) -> bool {
         let by_secret = self.token_endpoint_auth_method == AuthMethod::SecretJwt;
         let algorithms = [
@@ -247,7 +279,10 @@ impl Metadata {
             self.authorization_signed_response_alg,
             self.introspection_signed_response_alg,
         ];
-        by_secret || algorithms.into_iter().flatten().any(SignatureAlgorithm::is_hmac)
+        let mut encrypted = self.encryptions().into_iter().filter_map(|one| one.algorithm);
+        by_secret
+            || algorithms.into_iter().flatten().any(SignatureAlgorithm::is_hmac)
+            || encrypted.any(KeyManagementAlgorithm::is_symmetric)
     }
 
     /// About how many bytes it takes in memory beside its own size.

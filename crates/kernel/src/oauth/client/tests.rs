@@ -134,6 +134,37 @@ fn what_nobody_signs_with_is_refused() {
 }
 
 #[test]
+fn encryption_that_cannot_work_is_refused() {
+    let keys = |key: crate::jose::Jwk| {
+        let key: serde_json::Value = serde_json::from_str(&key.to_json().unwrap()).unwrap();
+        json!({ "keys": [key] })
+    };
+    let elliptic = keys(crate::jose::Jwk::generate_ec(crate::jose::EcCurve::P256).unwrap());
+    for name in ["id_token", "userinfo", "authorization"] {
+        let check = |alg: &str, more: serde_json::Value| {
+            let mut all = json!({"redirect_uris": ["https://app.example/cb"]});
+            all[format!("{name}_encrypted_response_alg")] = alg.into();
+            all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let metadata = read(all);
+            metadata.check(&rules()).map(|()| metadata.needs_plain_secret())
+        };
+        let enc = format!("{name}_encrypted_response_enc");
+        let uri = json!({"jwks_uri": "https://app.example/jwks"});
+        assert!(check("RSA-OAEP-256", json!({})).is_err(), "{name}");
+        assert_eq!(check("RSA-OAEP-256", uri), Ok(false));
+        assert!(check("RSA-OAEP-256", json!({ "jwks": elliptic })).is_err());
+        assert_eq!(check("ECDH-ES", json!({ "jwks": elliptic })), Ok(false));
+        for algorithm in ["dir", "A256KW"] {
+            assert_eq!(check(algorithm, json!({})), Ok(true), "{name}");
+            assert!(check(algorithm, json!({"token_endpoint_auth_method": "none"})).is_err());
+        }
+        assert_eq!(check("A256KW", json!({ &enc: "A256CBC-HS512" })), Ok(true));
+        assert!(check("dir", json!({ &enc: "A256CBC-HS512" })).is_err());
+        assert_eq!(check("dir", json!({ &enc: "A256GCM" })), Ok(true));
+    }
+}
+
+#[test]
 fn two_secrets_at_a_time() {
     let at = |seconds: i64| Moment::from_micros(seconds * 1_000_000);
     let secret = |text: &str| ClientSecret {

@@ -12,6 +12,7 @@ mod codes;
 mod device;
 mod documents;
 mod dpop;
+mod encryption;
 mod exchange;
 mod flow;
 mod front_channel;
