@@ -59,15 +59,19 @@ pub struct AlternativeNames {
     pub email: Vec<String>,
 }
 
-/// The certificate of whoever asks: that of the connection, unless it is a trusted proxy's own; then the one it tells.
+/// The certificate of whoever asks: that of the connection, unless it is a trusted proxy's own; then the one it tells, if the settings say
+/// by which header.
 pub fn of_request(
     app: &App,
     peer: IpAddr,
     headers: &HeaderMap,
     connection: Option<Arc<ClientCertificate>>,
 ) -> Result<Option<Arc<ClientCertificate>>, Refusal> {
-    let header = app.settings.tls.client_certificate_header.as_ref();
-    let Some(name) = header.filter(|_| is_trusted(peer, &app.trusted)) else { return Ok(connection) };
+    if !is_trusted(peer, &app.trusted) {
+        return Ok(connection);
+    }
+    // That of the connection is the proxy's: it would be everybody's.
+    let Some(name) = &app.settings.tls.client_certificate_header else { return Ok(None) };
     let told = header::told(headers, name.name());
     Ok(told.map_err(|problem| Refusal::Malformed(format!("{problem}.")))?.map(Arc::new))
 }

@@ -12,17 +12,23 @@ use gateward::face::gate::{Gate, How, Who};
 use gateward::serve::tls::Tls;
 use gateward::serve::{Front, listen};
 use gateward_kernel::confirmation::CertificateThumbprint;
+use gateward_kernel::jose::Jwk;
 use http::StatusCode;
-use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, PublicKeyData as _,
+};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use crate::house::House;
+use crate::oauth::{SETTINGS, key_set, service};
+use crate::site::Site;
 use crate::wire::Browser;
 
 /// Tells the thumbprint of the certificate that reaches the handler, and whether somebody vouches for it.
@@ -228,17 +234,55 @@ async fn a_header_counts_from_a_configured_proxy_alone() {
 /// The certificate of a proxy's own connection is not that of whoever asks through it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_proxys_own_certificate_is_nobody_elses() {
-    let settings = "public_url = \"https://localhost\"\ntrusted_proxies = [\"127.0.0.1\"]\n\
-                    tls.client_certificate_header = \"Client-Cert\"";
-    let house = House::with(settings).await;
+    const BEHIND: &str = "public_url = \"https://localhost\"\ntrusted_proxies = [\"127.0.0.1\"]\n";
     let folder = tempfile::tempdir().unwrap();
     let (proxy, client) = (self_signed(), self_signed());
+    let silent = House::with(BEHIND).await;
+    let (address, trusted) = over_tls(&silent, folder.path(), ClientCertificates::Optional).await;
+    let identity = Some((&proxy.certificate, &proxy.key));
+    assert_eq!(ask(address, &trusted, &TLS13, identity, "").await.unwrap(), NONE, "no header is configured");
+    let house = House::with(&format!("{BEHIND}tls.client_certificate_header = \"Client-Cert\"")).await;
     let (address, trusted) = over_tls(&house, folder.path(), ClientCertificates::Optional).await;
     let identity = Some((&proxy.certificate, &proxy.key));
     assert_eq!(ask(address, &trusted, &TLS13, identity, "").await.unwrap(), NONE);
     let header = format!("Client-Cert: :{}:\r\n", base64(&client.certificate));
     let told = ask(address, &trusted, &TLS13, identity, &header).await.unwrap();
     assert_eq!(told, shown(&client.certificate, false));
+}
+
+/// Whoever renews a certificate publishes its key first, and is known by it at once (RFC 8705 §2.2).
+#[tokio::test]
+async fn a_new_certificate_is_looked_for_where_the_client_keeps_its_keys() {
+    let site = Site::open().await;
+    let settings = format!(
+        "trusted_proxies = [\"127.0.0.1\"]\ntls.client_certificate_header = \"Client-Cert\"\n{}{SETTINGS}",
+        site.settings()
+    );
+    let house = House::with(&settings).await;
+    let (old, new) = (self_signed(), self_signed());
+    let publish = |made: &Made| {
+        let key = Jwk::from_spki(&made.key.subject_public_key_info()).unwrap();
+        site.says("/keys", "application/json", key_set(&key).to_string());
+    };
+    let more =
+        json!({"token_endpoint_auth_method": "self_signed_tls_client_auth", "jwks_uri": site.url("/keys")});
+    let app = service(&house, "app", more).await;
+    let ask = async |made: &Made| {
+        let header = format!(":{}:", base64(&made.certificate));
+        let fields = [("grant_type", "client_credentials"), ("client_id", app.id.as_str())];
+        house.browser().with("Client-Cert", &header).form("/oauth/token", &fields).await
+    };
+    publish(&old);
+    ask(&old).await.expect(200);
+    publish(&new);
+    ask(&new).await.expect(200);
+    assert_eq!(ask(&old).await.status, 401);
+    // Strangers do not cause more than that.
+    ask(&self_signed()).await.expect(401);
+    assert_eq!(site.count(), 2);
+    house.advance(std::time::Duration::from_secs(60));
+    ask(&self_signed()).await.expect(401);
+    assert_eq!(site.count(), 3);
 }
 
 pub(crate) fn base64(certificate: &CertificateDer<'_>) -> String {
