@@ -103,7 +103,8 @@ pub(super) struct Facts {
     /// An origin whose pages call the token endpoint; may be given several times
     #[arg(long = "cors-origin", value_name = "ORIGIN")]
     origins: Vec<String>,
-    /// Ask nobody for consent: the application is the installation's own
+    /// Ask nobody for consent: the application is the installation's own. One without a secret that runs on the person's machine asks
+    /// all the same
     #[arg(long)]
     skip_consent: bool,
     /// A file with a JSON object of client metadata by the names of RFC 7591; null takes a member away

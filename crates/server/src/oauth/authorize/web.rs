@@ -131,14 +131,15 @@ async fn has_agreed(
     wanted: &Consent,
     person: gateward_kernel::id::PersonId,
 ) -> Result<bool, Failure> {
-    if client.metadata.gateward_consent == ConsentPolicy::Skip {
-        return Ok(true);
-    }
-    // Nothing proves what answers at an app's own scheme or on a port of this machine (RFC 8252 §8.6).
+    // Nothing proves what answers at an app's own scheme or on a port of this machine (RFC 8252 §8.6): whatever its administrator says
+    // of the app, this may be another.
     let uri = gateward_kernel::oauth::RedirectUri::read(&flow.request.redirect_uri);
     let is_native = uri.is_ok_and(|uri| uri.is_native());
     if is_native && !client.is_confidential() {
         return Ok(false);
+    }
+    if client.metadata.gateward_consent == ConsentPolicy::Skip {
+        return Ok(true);
     }
     let given = visit.app.oauth.consents.of(person, visit.now).await?;
     Ok(given.of(&client.client_id).is_some_and(|given| given.covers(wanted)))

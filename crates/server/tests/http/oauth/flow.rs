@@ -287,6 +287,26 @@ async fn consent_is_remembered_narrowed_and_refused() {
     }
 }
 
+/// Nothing proves what answers there, whatever the administrator says of the app (RFC 8252 §8.6).
+#[tokio::test]
+async fn what_runs_on_the_persons_machine_is_never_agreed_to_silently() {
+    let house = house().await;
+    let uris = ["http://127.0.0.1/cb", "http://localhost:3000/cb", "com.example.app:/cb"];
+    let more = json!({
+        "token_endpoint_auth_method": "none", "application_type": "native", "gateward_consent": "skip",
+        "redirect_uris": [uris[0], uris[1], uris[2], super::BACK],
+    });
+    let app = client(&house, "app", more).await;
+    let mut browser = house.signed_in("ann").await;
+    for uri in uris {
+        let page = browser.get(&request(&app, &[("redirect_uri", uri)])).await.expect(200);
+        assert!(super::told_at(&decide(&mut browser, &page, "allow", &[]).await, uri).contains_key("code"));
+        let none = browser.get(&request(&app, &[("redirect_uri", uri), ("prompt", "none")])).await;
+        assert_eq!(super::told_at(&none, uri)["error"], "consent_required");
+    }
+    assert!(told(&browser.get(&request(&app, &[])).await).contains_key("code"), "https proves itself");
+}
+
 #[tokio::test]
 async fn a_first_party_client_asks_nobody_and_consent_needs_its_form() {
     let house = house().await;
