@@ -123,7 +123,7 @@ pub async fn answer(call: Call) -> Answered {
     let (app, now) = (&call.app, call.now);
     let client = client_auth::authenticate(&call).await?;
     let client = &client.record;
-    if !client.is_confidential() || !client.was_let_in() {
+    if !client.is_confidential() || client.came_by_itself() {
         // Anybody can be such a client, and everything that is pushed is written down.
         app.throttle.guest(call.address, now).await?;
     }

@@ -102,10 +102,9 @@ impl Client {
         self.metadata.token_endpoint_auth_method != AuthMethod::None
     }
 
-    /// Whether it is known by the settings or an administrator. Everybody else has let themselves in, and proves nothing by a secret
-    /// that everybody gets.
-    pub const fn was_let_in(&self) -> bool {
-        matches!(self.origin, Origin::Settings | Origin::Administrator)
+    /// Whether nobody of the installation has named it: what it says of itself is its own word.
+    pub const fn came_by_itself(&self) -> bool {
+        matches!(self.origin, Origin::Registered | Origin::Document)
     }
 
     /// The sector whose clients know people by the same names (OpenID Connect Core §8.1): the host of `sector_identifier_uri`, else
@@ -119,7 +118,7 @@ impl Client {
         let uris = &metadata.redirect_uris;
         let is_proved = !uris.is_empty()
             && uris.iter().all(|uri| !uri.is_native())
-            && (self.was_let_in() || metadata.grant_types.0.iter().all(is_led_there));
+            && (!self.came_by_itself() || metadata.grant_types.0.iter().all(is_led_there));
         let host = |uri: &str| url::Url::parse(uri).ok()?.host_str().map(str::to_owned);
         let named = metadata.sector_identifier_uri.as_deref().and_then(host);
         let first = || uris.first().and_then(|uri| host(uri.as_str()));

@@ -21,7 +21,7 @@ pub async fn answer(call: Call) -> Answered {
         return Err(OAuthError::new(OAuthCode::UnauthorizedClient, error).into());
     }
     // Anybody can be such a client, and could fill the store.
-    if !client.is_confidential() || !client.was_let_in() {
+    if !client.is_confidential() || client.came_by_itself() {
         app.throttle.device(call.address, now).await?;
     }
     let asked: Scope = call.optional("scope").unwrap_or_default().parse().map_err(|_| {

@@ -286,7 +286,11 @@ fn named(call: &Call, client: &Client, subject: &Subject) -> Result<Vec<Box<str>
             false => Ok(kept),
         };
     }
-    let given = &client.metadata.gateward_resources;
+    // What a client has registered bounds what it asks for; it does not give itself anything by that.
+    let given = match client.came_by_itself() {
+        true => [].as_slice(),
+        false => client.metadata.gateward_resources.as_slice(),
+    };
     let is_bounded = |name: &&str| {
         subject.audiences.iter().any(|own| **own == **name) || given.iter().any(|own| own.as_str() == *name)
     };

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateward_kernel::oauth::Client;
+use gateward_kernel::oauth::client::Origin;
 use gateward_kernel::record::Decision;
 use serde_json::{Value, json};
 
@@ -167,6 +168,22 @@ async fn another_audience_is_the_administrators_choice() {
     );
     let kept = scene.exchange(&own, access(&tokens), &[("scope", "read")]).await.expect(200);
     assert_eq!(verified(house, &text(&kept, "access_token")).await.1["scope"], "read");
+}
+
+#[tokio::test]
+async fn nobody_gives_themselves_another_audience() {
+    let scene = scene().await;
+    let house = &scene.house;
+    let more = json!({ "grant_types": ["authorization_code", GRANT], "gateward_resources": [API, DEEP] });
+    let app = client(house, "own", more).await;
+    let tokens = tokens(house, &app, &[("scope", "openid read dig"), ("resource", API)]).await;
+    let deep = [("resource", DEEP)];
+    scene.exchange(&app, access(&tokens), &deep).await.expect(200);
+    let itself =
+        |client: &Client| Decision::Write(Client { origin: Origin::Registered, ..client.clone() }, ());
+    house.app.oauth.clients.change("own", house.now(), itself).await.unwrap().unwrap();
+    assert_eq!(refused(&scene.exchange(&app, access(&tokens), &deep).await), "invalid_target");
+    scene.exchange(&app, access(&tokens), &[("resource", API)]).await.expect(200);
 }
 
 #[tokio::test]
