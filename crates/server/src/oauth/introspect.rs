@@ -1,7 +1,9 @@
 //! `POST /oauth/introspect` (RFC 7662): says what a token is, to those who may know. Whatever is not active is the same answer.
 
 use gateward_guard::{Accountable, People};
+use gateward_kernel::claims::StandardScope;
 use gateward_kernel::grant::RefreshToken;
+use gateward_kernel::oauth::client::SubjectType;
 use gateward_kernel::oauth::{Client, OAuthCode, OAuthError};
 use serde_json::{Map, Value, json};
 
@@ -43,7 +45,17 @@ async fn facts(call: &Call, caller: &Client) -> Result<Option<Map<String, Value>
     if !may_know(call, caller, &found) {
         return Ok(None);
     }
-    access_token(call, &found).await
+    access_token(call, caller, &found).await
+}
+
+/// Whether the caller may know what the person is called here: a resource that checks everybody's tokens, and whoever was granted names. A
+/// client that knows people by a name of its sector never learns the one that all others know.
+fn may_name(caller: &Client, found: &Inspected) -> bool {
+    let metadata = &caller.metadata;
+    let is_own = found.facts.client == caller.client_id;
+    let is_pairwise = metadata.subject_type == Some(SubjectType::Pairwise);
+    !(is_own && is_pairwise)
+        && (metadata.gateward_introspects || found.facts.scope.has(StandardScope::Profile.name()))
 }
 
 /// Who asked for the token, who it is for, or who checks tokens for everybody (RFC 7662 §4).
@@ -57,7 +69,11 @@ fn may_know(call: &Call, caller: &Client, found: &Inspected) -> bool {
         || is_named()
 }
 
-async fn access_token(call: &Call, found: &Inspected) -> Result<Option<Map<String, Value>>, Trouble> {
+async fn access_token(
+    call: &Call,
+    caller: &Client,
+    found: &Inspected,
+) -> Result<Option<Map<String, Value>>, Trouble> {
     let facts = &found.facts;
     // The client may have been taken away.
     let Some(client) = call.app.oauth.clients.find_or_first_party(&facts.client, call.now).await? else {
@@ -106,7 +122,9 @@ async fn access_token(call: &Call, found: &Inspected) -> Result<Option<Map<Strin
                 }
                 .into(),
             );
-            put("username", person.name.as_str().into());
+            if may_name(caller, found) {
+                put("username", person.name.as_str().into());
+            }
         }
         None => put("sub", (*facts.client).into()),
     }

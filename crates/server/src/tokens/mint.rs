@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use data_encoding::BASE64URL_NOPAD;
+use gateward_kernel::claims::StandardScope;
 use gateward_kernel::confirmation::Confirmation;
 use gateward_kernel::grant::Grant;
 use gateward_kernel::handle::HandleKey;
@@ -23,7 +24,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use super::resource::Resource;
+use super::resource::{Resource, USERINFO};
 use super::ring::KeyRing;
 use crate::config::{Settings, TokenFormat};
 
@@ -37,6 +38,7 @@ pub struct Mint {
     handles: HandleKey<AccessTokenId>,
     entropy: Arc<dyn Entropy>,
     issuer: String,
+    userinfo: String,
     claims: Vec<String>,
     groups: bool,
 }
@@ -164,6 +166,7 @@ impl Mint {
             handles: HandleKey::new(root),
             entropy,
             issuer: issuer.to_owned(),
+            userinfo: format!("{issuer}{USERINFO}"),
             claims: settings.tokens.claims.iter().map(|claim| claim.as_str().to_owned()).collect(),
             groups: settings.tokens.groups,
         }
@@ -220,7 +223,8 @@ impl Mint {
         let (sub, sid) = (grant.person.to_string(), grant.session.map(|id| id.to_string()));
         let id = grant.extent.as_ref().map(|_| grant.id.to_string());
         let amr: Vec<&str> = grant.proofs.iter().map(|proof| method(proof.method)).collect();
-        let custom = self.custom(person);
+        let is_told = |scope| self.may_tell(order, grant, scope);
+        let custom = self.custom(person).filter(|_| is_told(StandardScope::OpenId));
         claims.sub = &sub;
         claims.sid = sid.as_deref();
         claims.grant = id.as_deref();
@@ -228,8 +232,15 @@ impl Mint {
         claims.custom = custom.as_ref();
         claims.auth_time = auth_time(&grant.proofs).map(Moment::seconds);
         claims.acr = grant.extent.as_ref().and_then(|extent| extent.acr.as_deref());
-        claims.groups = self.groups.then_some(&*person.groups).filter(|groups| !groups.is_empty());
+        let tells_groups = self.groups && is_told(StandardScope::Groups);
+        claims.groups = tells_groups.then_some(&*person.groups).filter(|groups| !groups.is_empty());
         self.sign(ACCESS_TYPE, order.terms.algorithm, &claims, now)
+    }
+
+    /// Whether a token may say of the person what this scope stands for. A client of others reads its own tokens, and learns by them no more
+    /// than at UserInfo; what is for a resource of the settings alone tells that what its administrator wants.
+    fn may_tell(&self, order: &Order<'_>, grant: &Grant, scope: StandardScope) -> bool {
+        grant.extent.is_none() || !order.audience.has(&self.userinfo) || order.scope.has(scope.name())
     }
 
     /// Signs claims as a JWT of this type.

@@ -94,7 +94,7 @@ async fn the_word_of_somebody_trusted_becomes_an_access_token_and_nothing_that_l
     assert_eq!((&claims["scope"], &claims["aud"]), (&json!("read"), &json!(API)));
     // Nobody has signed in.
     assert!(claims.get("auth_time").is_none() && claims.get("sid").is_none());
-    assert_eq!(introspect(house, &scene.runner, &access).await["username"], "ann");
+    assert_eq!(introspect(house, &scene.runner, &access).await["sub"], ann);
     // To the token endpoint, and for all that the issuer is trusted with.
     let endpoint = format!("{}/oauth/token", house.app.origin);
     let answer =

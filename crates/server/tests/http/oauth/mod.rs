@@ -29,6 +29,7 @@ mod par;
 mod refreshing;
 mod registration;
 mod session_management;
+mod told;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
