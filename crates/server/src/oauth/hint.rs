@@ -20,7 +20,7 @@ pub struct Hint {
     /// When it was issued.
     pub issued: Option<Moment>,
     /// When it ends.
-    pub expires: Option<Moment>,
+    pub expires: Moment,
 }
 
 /// Reads an ID token of ours; `None` when it is none.
@@ -38,6 +38,8 @@ pub fn read(app: &App, text: &str, now: Moment) -> Option<Hint> {
     // An access token says for which client it is, too, and is no ID token.
     let is_ours = claims.issuer.as_deref() == Some(app.tokens.mint.issuer())
         && !claims.others.contains_key("client_id");
+    // UserInfo as a signed answer has the same type and names the same, and never ends (OpenID Connect Core §2, §5.3.2).
+    let expires = claims.expires?;
     let [client] = claims.audiences.as_slice() else { return None };
     is_ours.then_some(())?;
     Some(Hint {
@@ -46,7 +48,7 @@ pub fn read(app: &App, text: &str, now: Moment) -> Option<Hint> {
         session: claims.text("sid").ok()?.map(Into::into),
         is_signed_here,
         issued: claims.issued_at,
-        expires: claims.expires,
+        expires,
     })
 }
 

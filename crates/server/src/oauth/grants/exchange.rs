@@ -150,7 +150,7 @@ async fn by_access_token(
 async fn by_id_token(call: &Call, client: &Client, token: &str) -> Result<Subject, Trouble> {
     let (app, now) = (&call.app, call.now);
     let hint = hint::read(app, token, now).ok_or_else(bad_subject)?;
-    let (Some(issued), Some(expires)) = (hint.issued, hint.expires) else { return Err(bad_subject()) };
+    let (issued, expires) = (hint.issued.ok_or_else(bad_subject)?, hint.expires);
     if !hint.is_signed_here || hint.client != client.client_id || now >= expires {
         return Err(bad_subject());
     }

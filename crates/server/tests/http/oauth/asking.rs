@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{
     BACK, Known, agree, challenge, client, decide, error, house, parameters, public, redeem, request, tokens,
-    told, verified,
+    told, userinfo, verified,
 };
 use crate::house::{House, PASSWORD};
 use crate::tokens::text;
@@ -145,6 +145,14 @@ async fn a_hint_of_who_is_expected_is_believed_only_from_us() {
     for bad in [&foreign, &access, &forged, "nonsense", "a.b.c"] {
         assert_eq!(error(&house, &ann.get(&with(bad)).await), "invalid_request", "{bad}");
     }
+    // What UserInfo says of somebody is signed by the same key, and is no ID token: it never ends.
+    let more = json!({ "userinfo_signed_response_alg": "ES256", "gateward_consent": "skip" });
+    let signed = client(&house, "signed", more).await;
+    let begun = tokens(&house, &signed, &[]).await;
+    let told_signed = userinfo(&house, &text(&begun, "access_token")).await.expect(200).text();
+    let path = |hint: &str| request(&signed, &[("id_token_hint", hint), ("prompt", "none")]);
+    assert_eq!(error(&house, &ann.get(&path(&told_signed)).await), "invalid_request");
+    assert!(told(&ann.get(&path(&text(&begun, "id_token"))).await).contains_key("code"));
     // However long ago it has expired.
     house.advance(Duration::from_secs(1200));
     assert!(told(&ann.get(&with(&hint)).await).contains_key("code"));
