@@ -92,7 +92,7 @@ async fn change(call: &Call, client: &Client, token: &str) -> Answered {
 /// Takes the client away, and all that it has.
 async fn remove(call: &Call, client: &Client) -> Answered {
     let (app, now) = (&call.app, call.now);
-    app.oauth.clients.remove(&client.client_id, now).await?;
+    app.oauth.remove_client(&client.client_id, now).await?;
     give_place_back(app, &client.client_id, now).await?;
     tell(call, Fact::ClientRemoved, client).await;
     let mut response = Response::new(Body::empty());

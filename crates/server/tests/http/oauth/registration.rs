@@ -330,6 +330,8 @@ async fn who_is_removed_has_nothing_any_more() {
     house.tick();
     let (mut own, path) = manager(&house, &registered);
     assert!(own.delete(&path).await.expect(204).body.is_empty());
+    let given = house.app.oauth.consents.of(house.stored("ann").await.id, house.now()).await.unwrap();
+    assert!(given.of(&client.id).is_none(), "nor does anybody read that it has access");
     own.get(&path).await.expect(401);
     own.delete(&path).await.expect(401);
     bearer.get("/oauth/userinfo").await.expect(401);
