@@ -15,7 +15,7 @@ use gateward_kernel::session::Standing;
 
 use crate::oauth::call::{Call, Trouble};
 use crate::oauth::issue::{self, Bound};
-use crate::oauth::scopes::{self, Target};
+use crate::oauth::scopes::{self, Target, Unknown};
 use crate::oauth::token::Granted;
 
 fn invalid() -> OAuthError {
@@ -77,6 +77,9 @@ pub(super) async fn begin(
     if standing != Standing::Alive {
         return Err(invalid().into());
     }
+    // What was taken from the client since the person agreed is no longer to be had.
+    let scope = scopes::known(app, client, &authorized.scope, Unknown::PassedOver)?;
+    let authorized = &Authorized { scope, ..authorized.clone() };
     let whole = scopes::target(app, client, &authorized.scope, &authorized.resources)?;
     let target = match named.is_empty() {
         true => whole.clone(),

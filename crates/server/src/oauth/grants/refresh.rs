@@ -11,7 +11,7 @@ use gateward_kernel::token::Scope;
 
 use crate::oauth::call::{Call, Trouble};
 use crate::oauth::issue::{self, Bound};
-use crate::oauth::scopes;
+use crate::oauth::scopes::{self, Unknown};
 use crate::oauth::token::Granted;
 
 fn invalid() -> OAuthError {
@@ -42,7 +42,7 @@ pub async fn grant(call: &Call, client: &Arc<Loaded<Client>>) -> Granted {
         return Err(invalid().into());
     }
     // Looked at before anything is spent.
-    let (scope, named) = narrowed(call, given)?;
+    let (scope, named) = narrowed(call, &client.record, given)?;
     let target = scopes::target(app, &client.record, &scope, &named)?;
     match app.tokens.grants.refresh(token.id, generation, now).await? {
         Some((grant, Refreshed::Rotated | Refreshed::Repeated)) => {
@@ -61,10 +61,10 @@ pub async fn grant(call: &Call, client: &Arc<Loaded<Client>>) -> Granted {
     }
 }
 
-/// As much as was given, or less (RFC 6749 §6, RFC 8707 §2.2).
-fn narrowed(call: &Call, grant: &Grant) -> Result<(Scope, Vec<Box<str>>), Trouble> {
+/// As much as was given, or less (RFC 6749 §6, RFC 8707 §2.2): what was taken from the client meanwhile is no longer so.
+fn narrowed(call: &Call, client: &Client, grant: &Grant) -> Result<(Scope, Vec<Box<str>>), Trouble> {
     let scope = match call.optional("scope") {
-        None => grant.scope.clone(),
+        None => scopes::known(&call.app, client, &grant.scope, Unknown::PassedOver)?,
         Some(text) => {
             let asked: Scope = text
                 .parse()
@@ -72,7 +72,7 @@ fn narrowed(call: &Call, grant: &Grant) -> Result<(Scope, Vec<Box<str>>), Troubl
             if !grant.scope.covers(&asked) {
                 return Err(OAuthError::new(OAuthCode::InvalidScope, "scope is more than was granted").into());
             }
-            asked
+            scopes::known(&call.app, client, &asked, Unknown::Refused)?
         }
     };
     let mut named: Vec<Box<str>> = Vec::new();

@@ -1,9 +1,11 @@
-//! What clients learn of people beside what they were granted: nothing.
+//! What clients get beside what they were granted, or may have any more: nothing.
 
+use gateward_kernel::oauth::{Client, Metadata};
+use gateward_kernel::record::Decision;
 use serde_json::{Value, json};
 
 use super::grants::introspect;
-use super::{client, house, service, tokens, verified};
+use super::{client, code, house, post, redeem, refresh, refused, service, tokens, verified};
 
 const API: &str = "https://api.example";
 
@@ -49,4 +51,29 @@ async fn an_access_token_tells_a_client_no_more_than_userinfo_does() {
         let groups = has_groups.then(|| json!(["staff"]));
         assert_eq!(claims.get("groups"), groups.as_ref(), "{scope}: {claims}");
     }
+}
+
+#[tokio::test]
+async fn a_scope_that_is_taken_from_a_client_is_gone_from_what_it_has() {
+    let house = house().await;
+    let app = client(&house, "app", json!({})).await;
+    let asked = [("scope", "openid read write")];
+    let first = tokens(&house, &app, &asked).await;
+    assert_eq!(first["scope"], "openid read write");
+    let code = code(&house, &app, &asked).await;
+    let fewer = |client: &Client| {
+        let scope = Some("openid read".parse().unwrap());
+        let metadata = Metadata { scope, ..client.metadata.clone() };
+        Decision::Write(Client { metadata, ..client.clone() }, ())
+    };
+    house.app.oauth.clients.change("app", house.now(), fewer).await.unwrap().unwrap();
+    let redeemed = redeem(&house, &app, &code).await.expect(200).json();
+    assert_eq!(redeemed["scope"], "openid read");
+    let next = refresh(&house, &app, first["refresh_token"].as_str().unwrap()).await.expect(200).json();
+    assert_eq!(next["scope"], "openid read");
+    let token = next["refresh_token"].as_str().unwrap();
+    let fields = [("grant_type", "refresh_token"), ("refresh_token", token), ("scope", "write")];
+    assert_eq!(refused(&post(&house, &app, "/oauth/token", &fields).await), "invalid_scope");
+    // Nothing was spent by that.
+    refresh(&house, &app, token).await.expect(200);
 }
