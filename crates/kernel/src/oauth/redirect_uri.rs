@@ -94,6 +94,11 @@ impl RedirectUri {
         !self.0.starts_with("https:")
     }
 
+    /// Whether its scheme is an app's own, which may begin like one of the web's: `http.example.app:/back`.
+    pub fn has_own_scheme(&self) -> bool {
+        Url::parse(&self.0).is_ok_and(|url| !matches!(url.scheme(), "https" | "http"))
+    }
+
     /// As it was written.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -65,22 +65,29 @@ pub fn page_with<P: Page>(visit: &Visit, status: StatusCode, page: &P) -> Answer
 /// opened for it finds its opener again there (HTML §7.1.3: another policy than that of the pages around it would part them).
 pub fn page_leading_to<P: Page>(visit: &Visit, status: StatusCode, page: &P, target: &str) -> Answer {
     let mut response = page_with(visit, status, page)?;
-    let source = url::Url::parse(target).map(|url| match url.scheme() {
+    let source = url::Url::parse(target).ok().map(|url| match url.scheme() {
         "http" | "https" => url.origin().ascii_serialization(),
         own => format!("{own}:"),
     });
     let own = visit.app.content_security_policy.to_str().unwrap_or_default();
+    let source = source.filter(|source| is_source(source));
     let wider = source.map(|source| own.replacen("form-action ", &format!("form-action {source} "), 1));
     response.headers_mut().remove("cross-origin-opener-policy");
-    if let Some(policy) = wider.ok().and_then(|policy| HeaderValue::from_str(&policy).ok()) {
+    if let Some(policy) = wider.and_then(|policy| HeaderValue::from_str(&policy).ok()) {
         response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
     }
     Ok(response)
 }
 
+/// Whether a text is one source in a policy, and neither more of them nor another directive (CSP 3 §2.3.1).
+fn is_source(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_+:/[]".contains(&byte))
+}
+
 /// A page that frames pages of these origins (CSP 3 §6.1.7).
 pub fn page_framing<P: Page>(visit: &Visit, status: StatusCode, page: &P, origins: &[String]) -> Answer {
     let mut response = page_with(visit, status, page)?;
+    let origins: Vec<&str> = origins.iter().map(String::as_str).filter(|own| is_source(own)).collect();
     if !origins.is_empty() {
         let own = visit.app.content_security_policy.to_str().unwrap_or_default();
         if let Ok(policy) = HeaderValue::from_str(&format!("{own}; frame-src {}", origins.join(" "))) {

@@ -32,6 +32,9 @@ impl Rules {
     }
 }
 
+/// What is wrong with a host.
+const NO_HOST: &str = "a host has letters, digits, dots, hyphens and underscores only";
+
 /// Why metadata was not accepted: the code and the sentence.
 pub type BadMetadata = OAuthError;
 
@@ -73,6 +76,13 @@ impl Metadata {
         if legacy && !self.gateward_legacy_flows {
             return Err(bad("gateward_legacy_flows must be true for the implicit and hybrid flows"));
         }
+        // Nothing proves a key or a certificate where the browser carries the token (RFC 9449 §5, RFC 8705 §3).
+        let by_browser = self.response_types.0.iter().any(|kind| kind.token);
+        if by_browser && (self.dpop_bound_access_tokens || self.tls_client_certificate_bound_access_tokens) {
+            return Err(bad(
+                "an access token of the implicit flow cannot be bound to a key or a certificate",
+            ));
+        }
         let is_public = self.token_endpoint_auth_method == AuthMethod::None;
         let by_itself = [GrantType::ClientCredentials, GrantType::JwtBearer, GrantType::TokenExchange];
         if is_public && by_itself.iter().any(|grant| grants.contains(grant)) {
@@ -96,9 +106,12 @@ impl Metadata {
         if self.redirect_uris.len() > MOST || self.post_logout_redirect_uris.len() > MOST {
             return bad_uri("there are more than 32 URIs");
         }
+        let mut all = self.redirect_uris.iter().chain(&self.post_logout_redirect_uris);
+        if !all.all(|uri| Url::parse(uri.as_str()).is_ok_and(|url| has_plain_host(&url))) {
+            return bad_uri(NO_HOST);
+        }
         let is_native = self.application_type == Some(ApplicationType::Native);
-        let own_scheme = |uri: &RedirectUri| !uri.as_str().starts_with("http");
-        if !is_native && self.redirect_uris.iter().any(own_scheme) {
+        if !is_native && self.redirect_uris.iter().any(RedirectUri::has_own_scheme) {
             return bad_uri("an own scheme is for application_type native");
         }
         let implicit = self.response_types.0.iter().any(|kind| kind.is_legacy());
@@ -212,6 +225,14 @@ impl Metadata {
             let bare = uri.split('#').next().unwrap_or_default();
             asked("request_uris", bare, rules)?;
         }
+        if let Some(uri) = &self.frontchannel_logout_uri {
+            // Loaded by the person's browser: no client leads it elsewhere than it may lead it anyhow (OpenID Connect Front-Channel Logout §2).
+            let origin = |uri: &str| Url::parse(uri).ok().map(|url| url.origin());
+            let own = origin(uri);
+            if !self.redirect_uris.iter().any(|redirect| origin(redirect.as_str()) == own) {
+                return Err(bad("frontchannel_logout_uri has not scheme, host and port of a redirect URI"));
+            }
+        }
         for origin in &self.gateward_cors_origins {
             let is_origin = Url::parse(origin).is_ok_and(|url| url.origin().ascii_serialization() == *origin);
             if !is_origin {
@@ -231,19 +252,16 @@ impl Metadata {
     /// What is to be encrypted for it can be: by a key of its own, or by its secret (OpenID Connect Core §10.2). Otherwise each code
     /// would be spent for nothing.
     fn check_encryption(&self) -> Result<(), BadMetadata> {
-        let request_object = Encryption {
-            name: "request_object",
-            algorithm: self.request_object_encryption_alg,
-            content: self.request_object_encryption_enc,
-        };
-        for Encryption { name, algorithm, content } in self.encryptions().into_iter().chain([request_object])
-        {
-            if content.is_some() && algorithm.is_none() {
-                return Err(bad(format!("{name}: an _enc needs its _alg")));
-            }
+        if self.request_object_encryption_alg.is_some() || self.request_object_encryption_enc.is_some() {
+            return Err(bad("request_object_encryption_…: encrypted request objects are not taken here"));
         }
         for Encryption { name, algorithm, content } in self.encryptions() {
-            let Some(algorithm) = algorithm else { continue };
+            let Some(algorithm) = algorithm else {
+                if content.is_some() {
+                    return Err(bad(format!("{name}: an _enc needs its _alg")));
+                }
+                continue;
+            };
             let content = content.unwrap_or_default();
             match algorithm.is_symmetric() {
                 true if !self.has_secret() => {
@@ -344,6 +362,9 @@ fn asked(name: &str, uri: &str, rules: &Rules) -> Result<(), BadMetadata> {
 fn address(name: &str, text: &str, schemes: &[&str]) -> Result<(), BadMetadata> {
     let is_plain = text.len() <= LONGEST && text.chars().all(|c| c.is_ascii_graphic() && c != '\\');
     let url = Url::parse(text).ok().filter(|_| is_plain);
+    if url.as_ref().is_some_and(|url| !has_plain_host(url)) {
+        return Err(bad(format!("{name}: {NO_HOST}")));
+    }
     let is_good = url.is_some_and(|url| {
         schemes.contains(&url.scheme())
             && url.host().is_some()
@@ -358,6 +379,13 @@ fn address(name: &str, text: &str, schemes: &[&str]) -> Result<(), BadMetadata> 
             schemes.join(":// or ")
         ))),
     }
+}
+
+/// Whether its host has the letters of a name or an address. A parser of addresses takes more, such as `;` and `,`, which have a meaning in a
+/// content security policy.
+fn has_plain_host(url: &Url) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
+    url.host_str().is_none_or(|host| host.bytes().all(is_plain))
 }
 
 fn host(uri: &RedirectUri) -> Option<String> {

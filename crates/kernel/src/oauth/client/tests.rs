@@ -44,7 +44,18 @@ fn contradictions_are_refused() {
     };
     let metadata = OAuthCode::InvalidClientMetadata;
     assert_eq!(refused(json!({})), OAuthCode::InvalidRedirectUri);
-    assert_eq!(with(json!({"redirect_uris": ["com.example.app:/cb"]})), OAuthCode::InvalidRedirectUri);
+    for odd in [
+        "com.example.app:/cb",
+        "http.example.app:/cb",
+        "https.example.app:/cb",
+        "https://x;frame-ancestors/cb",
+        "https://app.example,evil.example/cb",
+        "https://app'x.example/cb",
+    ] {
+        assert_eq!(with(json!({"redirect_uris": [odd]})), OAuthCode::InvalidRedirectUri, "{odd}");
+    }
+    let after = json!({"post_logout_redirect_uris": ["https://x;y/"]});
+    assert_eq!(with(after), OAuthCode::InvalidRedirectUri);
     for more in [
         json!({"grant_types": ["refresh_token"]}),
         json!({"response_types": ["id_token"]}),
@@ -63,6 +74,12 @@ fn contradictions_are_refused() {
         json!({"jwks_uri": "https://user@app.example/jwks"}),
         json!({"backchannel_logout_uri": "https://app.example/x#y"}),
         json!({"logo_uri": "javascript:alert(1)"}),
+        json!({"logo_uri": "https://x;y/"}),
+        json!({"backchannel_logout_uri": "https://x,y/"}),
+        json!({"frontchannel_logout_uri": "https://other.example/out"}),
+        json!({"frontchannel_logout_uri": "https://app.example:444/out"}),
+        json!({"frontchannel_logout_uri": "https://x;frame-src/out"}),
+        json!({"request_object_encryption_alg": "RSA-OAEP-256"}),
         json!({"id_token_encrypted_response_enc": "A256GCM"}),
         json!({"id_token_signed_response_alg": "HS256", "token_endpoint_auth_method": "none"}),
         json!({"client_name": ""}),
@@ -84,6 +101,37 @@ fn plain_http_is_asked_where_the_installation_says_so() {
         "jwks_uri": uri, "sector_identifier_uri": uri, "backchannel_logout_uri": uri, "request_uris": [uri],
     });
     assert_eq!(read(own).check(&rules()), Ok(()));
+}
+
+#[test]
+fn what_an_address_may_be() {
+    for good in [
+        json!({"frontchannel_logout_uri": "https://app.example/out?x=1"}),
+        json!({"frontchannel_logout_uri": "https://app.example:443/out"}),
+        json!({"redirect_uris": ["https://[::1]/cb", "https://a-b_c.example:8443/cb"]}),
+        json!({"application_type": "native", "redirect_uris": ["http.example.app:/cb"]}),
+    ] {
+        let mut all = json!({"redirect_uris": ["https://app.example/cb"]});
+        all.as_object_mut().unwrap().extend(good.as_object().unwrap().clone());
+        assert_eq!(read(all).check(&rules()), Ok(()), "{good}");
+    }
+}
+
+#[test]
+fn a_token_that_a_browser_carries_is_bound_to_nothing() {
+    let check = |kind: &str, bound: &str| {
+        let all = json!({
+            "redirect_uris": ["https://app.example/cb"], "grant_types": ["authorization_code", "implicit"],
+            "response_types": [kind], "gateward_legacy_flows": true, bound: true,
+        });
+        read(all).check(&Rules { legacy_flows: true, ..rules() })
+    };
+    for bound in ["dpop_bound_access_tokens", "tls_client_certificate_bound_access_tokens"] {
+        for kind in ["token id_token", "code token", "code id_token token"] {
+            assert!(check(kind, bound).is_err(), "{kind} {bound}");
+        }
+        assert_eq!(check("code id_token", bound), Ok(()));
+    }
 }
 
 #[test]

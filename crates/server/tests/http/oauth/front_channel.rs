@@ -16,7 +16,7 @@ async fn the_page_after_the_end_loads_a_page_of_each_client_and_leads_on() {
     });
     let app = client(&house, "app", more).await;
     let other =
-        client(&house, "other", json!({"frontchannel_logout_uri": "https://other.example:8443/front"})).await;
+        client(&house, "other", json!({"frontchannel_logout_uri": "https://other.example:8443/front", "redirect_uris": [super::BACK, "https://other.example:8443/cb"]})).await;
     let silent = client(&house, "silent", json!({})).await;
     let mut ann = house.signed_in("ann").await;
     let mut hint = String::new();

@@ -6,6 +6,8 @@ use gateward::oauth::registration::invitation;
 use gateward_kernel::id::PersonId;
 use gateward_kernel::jose::SignatureAlgorithm;
 use gateward_kernel::oauth::client::{AuthMethod, ConsentPolicy};
+use gateward_kernel::oauth::{Client, Metadata, RedirectUri};
+use gateward_kernel::record::Decision;
 use gateward_kernel::token::{SimpleKey, SimpleToken};
 use serde_json::{Value, json};
 
@@ -157,6 +159,8 @@ async fn what_cannot_work_or_harms_is_refused_by_its_name() {
         (json!({ "redirect_uris": ["https://app.example/cb#x"] }), "invalid_redirect_uri", "fragment"),
         (json!({ "redirect_uris": ["http://app.example/cb"] }), "invalid_redirect_uri", "http"),
         (json!({ "redirect_uris": ["javascript:alert(1)"] }), "invalid_redirect_uri", "redirect_uris"),
+        (json!({ "redirect_uris": ["https://x;frame-ancestors/cb"] }), "invalid_redirect_uri", "host"),
+        (json!({ "redirect_uris": ["http.evil.app:/cb"] }), "invalid_redirect_uri", "native"),
         (json!({ "redirect_uris": "https://app.example/cb" }), "invalid_redirect_uri", "list"),
         (json!({ "redirect_uris": [7] }), "invalid_redirect_uri", "text"),
         (json!({ "redirect_uris": [] }), "invalid_redirect_uri", "missing"),
@@ -182,6 +186,17 @@ async fn what_cannot_work_or_harms_is_refused_by_its_name() {
             json!({ "backchannel_logout_uri": "https://169.254.169.254/x" }),
             "invalid_client_metadata",
             "backchannel_logout_uri",
+        ),
+        (
+            json!({ "frontchannel_logout_uri": "https://other.example/out" }),
+            "invalid_client_metadata",
+            "frontchannel_logout_uri",
+        ),
+        (json!({ "id_token_encrypted_response_alg": "RSA-OAEP-256" }), "invalid_client_metadata", "jwks"),
+        (
+            json!({ "request_object_encryption_alg": "RSA-OAEP-256" }),
+            "invalid_client_metadata",
+            "request_object_encryption",
         ),
         (json!({ "request_uris": ["https://localhost/r"] }), "invalid_client_metadata", "request_uris"),
         (
@@ -210,6 +225,24 @@ async fn what_cannot_work_or_harms_is_refused_by_its_name() {
     }
     let answer = house.browser().form(PATH, &[("redirect_uris", BACK)]).await;
     assert_eq!((answer.status, refused(&answer).as_str()), (400, "invalid_client_metadata"));
+}
+
+/// Also where it was kept before such hosts were refused.
+#[tokio::test]
+async fn no_address_of_a_client_adds_to_the_policy_of_our_pages() {
+    let house = open("").await;
+    let client = known(&register(&house, json!({})).await.expect(201).json());
+    let odd = "https://x;frame-ancestors/cb";
+    let change = |client: &Client| {
+        let redirect_uris = vec![RedirectUri::read(odd).unwrap()];
+        let metadata = Metadata { redirect_uris, ..client.metadata.clone() };
+        Decision::Write(Client { metadata, ..client.clone() }, ())
+    };
+    house.app.oauth.clients.change(&client.id, house.now(), change).await.unwrap().unwrap();
+    let mut browser = house.signed_in("ann").await;
+    let own = browser.get("/account").await.expect(200);
+    let page = browser.get(&request(&client, &[("redirect_uri", odd)])).await.expect(200);
+    assert_eq!(page.header("content-security-policy"), own.header("content-security-policy"));
 }
 
 #[tokio::test]
