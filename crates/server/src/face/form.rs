@@ -1,12 +1,25 @@
 //! Forms and query strings: read once, strictly. A parameter that is there twice is refused, never guessed.
 
 use gateward_kernel::refusal::Refusal;
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
 
 /// The most parameters that are read.
 const MOST: usize = 64;
 
 /// Parameters that may be there several times: `resource` (RFC 8707 §2) and `audience` (RFC 8693 §2.1).
 const REPEATABLE: [&str; 2] = ["resource", "audience"];
+
+/// The media type of forms.
+pub const FORM: &str = "application/x-www-form-urlencoded";
+
+/// Whether a body is said to be of this type, exactly once, with whatever parameters. Its letters count in either case (RFC 9110 §8.3.1).
+pub fn is_of_type(headers: &HeaderMap, kind: &str) -> bool {
+    let mut all = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(said), None) = (all.next(), all.next()) else { return false };
+    let said = said.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
+    said.trim().eq_ignore_ascii_case(kind)
+}
 
 /// The decoded parameters of a form or a query string, each name once.
 #[derive(Clone, Default)]

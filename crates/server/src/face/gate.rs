@@ -8,7 +8,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, Method};
 
 use super::failure::Failure;
-use super::form::Form;
+use super::form::{FORM, Form, is_of_type};
 use super::visit::Visit;
 use crate::app::App;
 
@@ -75,14 +75,14 @@ pub fn check(visit: &mut Visit, gate: Gate) -> Result<(), Failure> {
             }
         }
         How::Foreign => {
-            if media_type(&visit.headers) != Some("application/x-www-form-urlencoded") {
+            if !is_of_type(&visit.headers, FORM) {
                 return Err(Refusal::UnsupportedMediaType.into());
             }
             visit.form = Form::read(&visit.body)?;
         }
         How::Form(name) => {
             from_here(visit)?;
-            if media_type(&visit.headers) != Some("application/x-www-form-urlencoded") {
+            if !is_of_type(&visit.headers, FORM) {
                 return Err(Refusal::UnsupportedMediaType.into());
             }
             visit.form = Form::read(&visit.body)?;
@@ -125,14 +125,7 @@ fn is_empty_post(visit: &Visit) -> bool {
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    matches!(media_type(headers), Some("application/json" | "application/merge-patch+json"))
-}
-
-/// The media type without its parameters; `None` when it is not there exactly once.
-fn media_type(headers: &HeaderMap) -> Option<&str> {
-    let mut all = headers.get_all(CONTENT_TYPE).iter();
-    let (first, None) = (all.next()?, all.next()) else { return None };
-    first.to_str().ok()?.split(';').next().map(str::trim)
+    ["application/json", "application/merge-patch+json"].iter().any(|kind| is_of_type(headers, kind))
 }
 
 /// Something that cannot happen did: told as a fault.

@@ -26,7 +26,7 @@ use crate::app::App;
 use crate::certificate::{self, ClientCertificate};
 use crate::face::answer::{Body, finish};
 use crate::face::failure::Failure;
-use crate::face::form::Form;
+use crate::face::form::{FORM, Form, is_of_type};
 
 /// What pages may read of an answer besides its body.
 const EXPOSED: &str = "DPoP-Nonce, WWW-Authenticate";
@@ -212,7 +212,7 @@ where
             false => Refusal::Malformed("The body broke off.".into()),
         })?;
     call.body = read.to_bytes();
-    let is_form = media_type(&call.headers) == Some("application/x-www-form-urlencoded");
+    let is_form = is_of_type(&call.headers, FORM);
     match endpoint.takes {
         Takes::Form if !is_form => {
             Err(OAuthError::request("the body must be application/x-www-form-urlencoded").into())
@@ -231,13 +231,6 @@ where
 fn as_request_error(refusal: &Refusal) -> Trouble {
     let detail = refusal.detail().unwrap_or_default();
     OAuthError::request(detail.trim_end_matches('.').to_owned()).into()
-}
-
-/// The media type without its parameters; `None` when it is not there exactly once.
-fn media_type(headers: &HeaderMap) -> Option<&str> {
-    let mut all = headers.get_all(CONTENT_TYPE).iter();
-    let (first, None) = (all.next()?, all.next()) else { return None };
-    first.to_str().ok()?.split(';').next().map(str::trim)
 }
 
 impl Call {

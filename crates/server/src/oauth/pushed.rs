@@ -127,7 +127,7 @@ pub async fn answer(call: Call) -> Answered {
         // Anybody can be such a client, and everything that is pushed is written down.
         app.throttle.guest(call.address, now).await?;
     }
-    if call.form.get("request_uri").is_some() {
+    if call.optional("request_uri").is_some() {
         return Err(OAuthError::request("request_uri is not pushed (RFC 9126, section 2.1)").into());
     }
     let object = request_object::parameters(app, client, &call.form, now).await??;

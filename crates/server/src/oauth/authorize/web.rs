@@ -72,7 +72,8 @@ async fn begin(visit: &Visit, form: &Form) -> Answer {
 async fn begun(visit: &Visit, client: &Client, form: &Form) -> Result<Result<Flow, Bad>, Failure> {
     let (app, now) = (&visit.app, visit.now);
     let uri = form.get("request_uri").filter(|uri| uri.starts_with(REQUEST_URI));
-    if let (Some(uri), None) = (uri, form.get("request")) {
+    // An empty parameter counts as left out (RFC 6749 §3.1).
+    if let (Some(uri), None) = (uri, form.get("request").filter(|object| !object.is_empty())) {
         let begun = app.oauth.pushed.begin(app, client, uri, now).await?;
         return Ok(begun.map(|(id, request)| Flow::begin(request, Some(id), now)).map_err(Bad::Page));
     }

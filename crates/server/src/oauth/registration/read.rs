@@ -3,12 +3,12 @@
 use gateward_kernel::oauth::client::BadMetadata;
 use gateward_kernel::oauth::registration::SelfRules;
 use gateward_kernel::oauth::{Metadata, OAuthCode, OAuthError, RedirectUri};
-use http::header::CONTENT_TYPE;
 use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::Call;
 use crate::app::App;
+use crate::face::form::is_of_type;
 use crate::outbound::Wanted;
 
 fn bad(description: impl Into<String>) -> BadMetadata {
@@ -20,9 +20,7 @@ pub(super) struct Sent(Map<String, Value>);
 
 /// Reads the body of a call.
 pub(super) fn body(call: &Call) -> Result<Sent, BadMetadata> {
-    let mut all = call.headers.get_all(CONTENT_TYPE).iter();
-    let kind = all.next().and_then(|value| value.to_str().ok()?.split(';').next().map(str::trim));
-    if !kind.is_some_and(|kind| kind.eq_ignore_ascii_case("application/json")) {
+    if !is_of_type(&call.headers, "application/json") {
         return Err(bad("the body must be application/json"));
     }
     let sent = object(&call.body).ok_or_else(|| bad("the body is no JSON object"))?;

@@ -297,3 +297,25 @@ async fn tokens_of_clients_never_open_the_api_of_gateward() {
     let nothing = house.browser().get("/oauth/userinfo").await.expect(401);
     assert!(nothing.all("www-authenticate").iter().all(|value| !value.contains("error=")), "RFC 6750 §3.1");
 }
+
+#[tokio::test]
+async fn a_media_type_is_read_in_either_case() {
+    let house = house().await;
+    let api = service(&house, "api", json!({})).await;
+    let authorization = header(&api.id, &api.secret);
+    for (kind, status) in [
+        ("Application/X-WWW-Form-URLencoded", 200),
+        ("APPLICATION/x-www-form-urlencoded ; charset=UTF-8", 200),
+        ("application/x-www-form-urlencoded2", 400),
+        ("text/plain", 400),
+        ("", 400),
+    ] {
+        let headers = [("Content-Type", kind), ("Authorization", authorization.as_str())];
+        let body = b"grant_type=client_credentials&scope=read";
+        assert_eq!(
+            house.browser().send("POST", "/oauth/token", &headers, body).await.status,
+            status,
+            "{kind}"
+        );
+    }
+}

@@ -36,6 +36,22 @@ async fn app(house: &House) -> Known {
     client(house, "app", json!({})).await
 }
 
+/// RFC 6749 §3.1: an empty parameter counts as left out.
+#[tokio::test]
+async fn an_empty_parameter_is_none() {
+    let house = house().await;
+    let app = app(&house).await;
+    let mut all = parameters(&app, &[]);
+    all.extend(["request", "request_uri"].map(|name| (name.to_owned(), String::new())));
+    let pairs: Vec<(&str, &str)> = all.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let answer = post(&house, &app, PATH, &pairs).await.expect(201);
+    let mut browser = house.signed_in("ann").await;
+    assert!(
+        told(&agree(&mut browser, &format!("{}&request=", address(&app, &answer))).await)
+            .contains_key("code")
+    );
+}
+
 #[tokio::test]
 async fn what_was_pushed_is_all_that_counts() {
     let house = house().await;
