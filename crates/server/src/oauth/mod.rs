@@ -11,6 +11,7 @@ pub mod client_auth;
 pub mod clients;
 pub mod codes;
 pub mod consents;
+pub mod details;
 pub mod device;
 pub mod documents;
 pub mod dpop;

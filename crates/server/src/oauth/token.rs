@@ -11,7 +11,7 @@ use gateward_kernel::record::Loaded;
 use super::call::{Answered, Call, json_answer};
 use super::grants::{code, credentials, device, exchange, jwt_bearer, refresh};
 use super::issue::Issued;
-use super::{client_auth, id_token};
+use super::{client_auth, details, id_token};
 
 /// What becomes of a grant.
 pub type Granted = Result<Issued, super::call::Trouble>;
@@ -52,8 +52,14 @@ pub async fn answer(call: Call) -> Answered {
         )
         .into());
     }
-    if matches!(grant, GrantType::AuthorizationCode | GrantType::DeviceCode | GrantType::RefreshToken) {
+    let rests_on_consent =
+        matches!(grant, GrantType::AuthorizationCode | GrantType::DeviceCode | GrantType::RefreshToken);
+    if rests_on_consent {
         id_token::can_be_made(&call.app, &client.record, call.now).await?;
+    }
+    if !rests_on_consent {
+        // Nobody was asked about any.
+        details::check(&call, None)?;
     }
     let issued = handler(&call, &client).await?;
     let mut response = json_answer(http::StatusCode::OK, &issued.view())?;

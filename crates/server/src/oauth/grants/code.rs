@@ -14,6 +14,7 @@ use gateward_kernel::record::Loaded;
 use gateward_kernel::session::Standing;
 
 use crate::oauth::call::{Call, Trouble};
+use crate::oauth::details;
 use crate::oauth::issue::{self, Bound};
 use crate::oauth::scopes::{self, Target, Unknown};
 use crate::oauth::token::Granted;
@@ -80,6 +81,7 @@ pub(super) async fn begin(
     // What was taken from the client since the person agreed is no longer to be had.
     let scope = scopes::known(app, client, &authorized.scope, Unknown::PassedOver)?;
     let authorized = &Authorized { scope, ..authorized.clone() };
+    details::check(call, authorized.details.as_ref())?;
     let whole = scopes::target(app, client, &authorized.scope, &authorized.resources)?;
     let target = match named.is_empty() {
         true => whole.clone(),

@@ -10,6 +10,7 @@ use gateward_kernel::record::Loaded;
 use gateward_kernel::token::Scope;
 
 use crate::oauth::call::{Call, Trouble};
+use crate::oauth::details;
 use crate::oauth::issue::{self, Bound};
 use crate::oauth::scopes::{self, Unknown};
 use crate::oauth::token::Granted;
@@ -43,6 +44,7 @@ pub async fn grant(call: &Call, client: &Arc<Loaded<Client>>) -> Granted {
     }
     // Looked at before anything is spent.
     let (scope, named) = narrowed(call, &client.record, given)?;
+    details::check(call, given.extent.as_ref().and_then(|extent| extent.details.as_ref()))?;
     let target = scopes::target(app, &client.record, &scope, &named)?;
     match app.tokens.grants.refresh(token.id, generation, now).await? {
         Some((grant, Refreshed::Rotated | Refreshed::Repeated)) => {

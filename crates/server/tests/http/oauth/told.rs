@@ -5,7 +5,7 @@ use gateward_kernel::record::Decision;
 use serde_json::{Value, json};
 
 use super::grants::introspect;
-use super::{client, code, house, post, redeem, refresh, refused, service, tokens, verified};
+use super::{Known, client, code, house, post, redeem, refresh, refused, service, tokens, verified};
 
 const API: &str = "https://api.example";
 
@@ -76,4 +76,39 @@ async fn a_scope_that_is_taken_from_a_client_is_gone_from_what_it_has() {
     assert_eq!(refused(&post(&house, &app, "/oauth/token", &fields).await), "invalid_scope");
     // Nothing was spent by that.
     refresh(&house, &app, token).await.expect(200);
+}
+
+/// RFC 9396 §6: neither more than was granted, nor something where nobody was asked.
+#[tokio::test]
+async fn authorization_details_are_those_that_were_granted() {
+    let house = house().await;
+    let api = service(&house, "api", json!({})).await;
+    let (pay, more) = (r#"[{"type":"pay","sum":1}]"#, r#"[{"type":"pay","sum":1},{"type":"pay","sum":2}]"#);
+    let ask =
+        async |client: &Known, fields: &[(&str, &str)]| post(&house, client, "/oauth/token", fields).await;
+    for odd in [pay, "[]x", "{}"] {
+        let fields =
+            [("grant_type", "client_credentials"), ("scope", "read"), ("authorization_details", odd)];
+        assert_eq!(refused(&ask(&api, &fields).await), "invalid_authorization_details", "{odd}");
+    }
+    let app = client(&house, "app", json!({ "authorization_details_types": ["pay"] })).await;
+    let begun = tokens(&house, &app, &[("authorization_details", pay)]).await;
+    let token = begun["refresh_token"].as_str().unwrap();
+    let fields = |details| {
+        [("grant_type", "refresh_token"), ("refresh_token", token), ("authorization_details", details)]
+    };
+    for odd in [more, "[]", "pay", r#"[{"type":"other"}]"#] {
+        assert_eq!(refused(&ask(&app, &fields(odd)).await), "invalid_authorization_details", "{odd}");
+    }
+    let same = ask(&app, &fields(r#"[ {"sum":1, "type":"pay"} ]"#)).await.expect(200).json();
+    assert_eq!(same["authorization_details"], begun["authorization_details"]);
+    let code = code(&house, &app, &[("authorization_details", pay)]).await;
+    let redeem = [
+        ("grant_type", "authorization_code"),
+        ("code", code.as_str()),
+        ("redirect_uri", super::BACK),
+        ("code_verifier", super::VERIFIER),
+        ("authorization_details", more),
+    ];
+    assert_eq!(refused(&ask(&app, &redeem).await), "invalid_authorization_details");
 }
