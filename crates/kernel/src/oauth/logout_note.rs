@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Client;
 use crate::id::{PersonId, SessionId};
 use crate::record::{Decision, Record};
 use crate::secret::Digest;
@@ -42,6 +43,9 @@ pub struct LogoutNote {
     pub session: SessionId,
     /// Who was signed in there.
     pub person: PersonId,
+    /// Whether the client came by itself ([`Client::came_by_itself`](super::Client::came_by_itself)).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_itself: bool,
     /// When it was written.
     pub begun: Moment,
     /// When the next attempt is due.
@@ -66,11 +70,12 @@ pub enum Claim {
 
 impl LogoutNote {
     /// A note about a session that is about to end.
-    pub fn new(session: SessionId, person: PersonId, client: &str, now: Moment) -> Self {
+    pub fn new(session: SessionId, person: PersonId, client: &Client, now: Moment) -> Self {
         LogoutNote {
-            client: client.into(),
+            client: client.client_id.clone(),
             session,
             person,
+            by_itself: client.came_by_itself(),
             begun: now,
             due: now,
             attempts: 0,
@@ -156,7 +161,16 @@ mod tests {
     }
 
     fn note() -> LogoutNote {
-        LogoutNote::new(SessionId::from_bytes([1; 16]), PersonId::from_bytes([2; 16]), "app", at(0))
+        LogoutNote {
+            client: "app".into(),
+            session: SessionId::from_bytes([1; 16]),
+            person: PersonId::from_bytes([2; 16]),
+            by_itself: false,
+            begun: at(0),
+            due: at(0),
+            attempts: 0,
+            claimed: None,
+        }
     }
 
     fn claimed(note: &LogoutNote, seconds: u64) -> LogoutNote {

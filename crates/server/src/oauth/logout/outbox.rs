@@ -1,10 +1,10 @@
 //! What clients are yet to be told, written down before the session ends: no accident loses it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use gateward_kernel::oauth::{Claim, LogoutNote, NoteId, note_id};
+use gateward_kernel::oauth::{Claim, Client, LogoutNote, NoteId, note_id};
 use gateward_kernel::ports::{Fault, Kv};
 use gateward_kernel::record::{Book, Decision, Record};
 use gateward_kernel::session::Session;
@@ -16,17 +16,56 @@ use crate::oauth::clients::Clients;
 
 /// So many notes wait at most; more than that are not written, and that is logged.
 const MOST: usize = 10_000;
+/// So many to one client that an administrator has named: others are told though one never answers.
+const MOST_EACH: usize = MOST / 4;
+/// So many to one that came by itself, and to all of those together: anybody may have as many of them as may register.
+const MOST_BY_ITSELF: usize = 200;
+const MOST_BY_THEMSELVES: usize = MOST / 2;
 /// So many are read at once.
 const PAGE: usize = 100;
 /// How often somebody who waits looks whether another node has told.
 const LOOK: Duration = Duration::from_millis(200);
+
+/// How many notes wait, for whom.
+#[derive(Default)]
+struct Waiting {
+    all: usize,
+    by_themselves: usize,
+    each: HashMap<Box<str>, usize>,
+}
+
+impl Waiting {
+    fn of(notes: &[LogoutNote]) -> Self {
+        let mut waiting = Waiting::default();
+        for note in notes {
+            waiting.add(note);
+        }
+        waiting
+    }
+
+    fn add(&mut self, note: &LogoutNote) {
+        self.all += 1;
+        self.by_themselves += usize::from(note.by_itself);
+        *self.each.entry(note.client.clone()).or_default() += 1;
+    }
+
+    /// Whether this one may wait, too.
+    fn has_room_for(&self, note: &LogoutNote) -> bool {
+        let own = self.each.get(&note.client).copied().unwrap_or_default();
+        let has_own_room = match note.by_itself {
+            true => own < MOST_BY_ITSELF && self.by_themselves < MOST_BY_THEMSELVES,
+            false => own < MOST_EACH,
+        };
+        has_own_room && self.all < MOST
+    }
+}
 
 /// The notes.
 pub struct Outbox {
     notes: Book<LogoutNote>,
     clients: Arc<Clients>,
     /// How many there are: as counted last, and written since.
-    waiting: AtomicUsize,
+    waiting: Mutex<Waiting>,
     /// Those whose sessions have just ended here.
     hints: Mutex<Vec<NoteId>>,
     wake: Notify,
@@ -45,7 +84,7 @@ impl Outbox {
         Outbox {
             notes: Book::new(kv),
             clients,
-            waiting: AtomicUsize::new(0),
+            waiting: Mutex::default(),
             hints: Mutex::default(),
             wake: Notify::new(),
             tried: watch::Sender::new(0),
@@ -57,21 +96,19 @@ impl Outbox {
         let Some(person) = session.person() else { return Ok(()) };
         for name in session.parties() {
             let client = self.clients.find_any(name, now).await?;
-            if client.is_none_or(|client| client.record.metadata.backchannel_logout_uri.is_none()) {
-                continue;
-            }
-            if self.waiting.load(Ordering::Relaxed) >= MOST {
+            let is_told = |client: &Client| client.metadata.backchannel_logout_uri.is_some();
+            let Some(client) = client.filter(|client| is_told(&client.record)) else { continue };
+            let note = LogoutNote::new(session.id, person, &client.record, now);
+            if !self.waiting.lock().has_room_for(&note) {
                 tracing::error!(
                     client = name,
-                    most = MOST,
-                    "too many clients wait to be told of a logout: this one will not be"
+                    "too many notes wait to be told of a logout: this client will not hear of it"
                 );
                 continue;
             }
-            let note = LogoutNote::new(session.id, person, name, now);
-            let id = note_id(session.id, name);
-            if self.notes.create(note, now).await?.is_some() {
-                self.waiting.fetch_add(1, Ordering::Relaxed);
+            let id = note.id();
+            if self.notes.create(note.clone(), now).await?.is_some() {
+                self.waiting.lock().add(&note);
             } else {
                 self.notes.change(id, now, |note| Decision::Write(note.renewed(now), ())).await?;
             }
@@ -104,7 +141,7 @@ impl Outbox {
         let hints = std::mem::take(&mut *self.hints.lock());
         let mut all: Vec<(NoteId, bool)> = hints.into_iter().map(|id| (id, true)).collect();
         let notes = self.all(now).await?;
-        self.waiting.store(notes.len(), Ordering::Relaxed);
+        *self.waiting.lock() = Waiting::of(&notes);
         all.extend(notes.iter().filter(|note| note.is_due(now)).map(|note| (note.id(), false)));
         Ok(all)
     }
@@ -166,5 +203,53 @@ impl Outbox {
             Ok(())
         };
         tokio::time::timeout(patience, all_tried).await.unwrap_or(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gateward_kernel::id::{PersonId, SessionId};
+
+    use super::*;
+
+    fn note(client: &str, by_itself: bool) -> LogoutNote {
+        LogoutNote {
+            client: client.into(),
+            session: SessionId::from_bytes([1; 16]),
+            person: PersonId::from_bytes([2; 16]),
+            by_itself,
+            begun: Moment::DAWN,
+            due: Moment::DAWN,
+            attempts: 0,
+            claimed: None,
+        }
+    }
+
+    /// As many as have room, of these clients.
+    fn fill(waiting: &mut Waiting, clients: usize, by_itself: bool) -> usize {
+        let mut count = 0;
+        for number in 0..clients {
+            let note = note(&format!("{by_itself} {number}"), by_itself);
+            while waiting.has_room_for(&note) {
+                waiting.add(&note);
+                count += 1;
+            }
+        }
+        count
+    }
+
+    #[test]
+    fn whoever_has_many_clients_keeps_nobody_from_being_told() {
+        let mut waiting = Waiting::default();
+        assert_eq!(fill(&mut waiting, 1, true), MOST_BY_ITSELF);
+        fill(&mut waiting, 1000, true);
+        assert_eq!(waiting.all, MOST_BY_THEMSELVES);
+        assert_eq!(fill(&mut waiting, 1, false), MOST_EACH);
+        assert!(waiting.has_room_for(&note("another", false)));
+        fill(&mut waiting, 1000, false);
+        assert_eq!(waiting.all, MOST);
+        let notes = [note("a", true), note("b", false), note("b", false)];
+        let waiting = Waiting::of(&notes);
+        assert_eq!((waiting.all, waiting.by_themselves, waiting.each["b"]), (3, 1, 2));
     }
 }
