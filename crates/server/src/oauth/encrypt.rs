@@ -19,7 +19,13 @@ pub async fn for_client(
     encryption: Option<ContentEncryption>,
     now: Moment,
 ) -> Result<String, Fault> {
-    let Some(key) = key(app, client, algorithm, encryption, now).await? else { return Ok(signed) };
+    let key = key(app, client, algorithm, encryption, now).await?;
+    nested(app, signed, key.as_ref())
+}
+
+/// The signed token, encrypted where there is a key for that.
+pub fn nested(app: &App, signed: String, key: Option<&EncryptingKey>) -> Result<String, Fault> {
+    let Some(key) = key else { return Ok(signed) };
     key.encrypt_nested(&signed, Some("JWT"), &*app.entropy)
         .map_err(|error| Fault::new("keys of the client", FaultKind::Unavailable, error.to_string()))
 }

@@ -102,6 +102,8 @@ pub fn document(app: &App) -> Value {
         "status_list_aggregation_endpoint": at("/oauth/status"),
     });
     if let Some(told) = told.as_object_mut() {
+        told.insert("authorization_encryption_alg_values_supported".into(), json!(encrypted));
+        told.insert("authorization_encryption_enc_values_supported".into(), json!(contents));
         endpoints(issuer, told);
         logout(app, told);
         if app.settings.oauth.registration != Registration::Off {

@@ -1,20 +1,41 @@
 //! The answer of the authorization endpoint, by whatever carries it.
 
 use gateward_kernel::jose::SignatureAlgorithm;
+use gateward_kernel::jose::jwe::EncryptingKey;
 use gateward_kernel::oauth::{Carrier, Client, OAuthError, ResponseMode};
+use gateward_kernel::ports::Fault;
+use gateward_kernel::time::Moment;
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY};
 use serde_json::{Map, Value};
 use url::form_urlencoded::Serializer;
 
 use super::law::Back;
+use crate::app::App;
 use crate::face::answer::{self, Answer, Body, Response};
 use crate::face::page::FormPostPage;
 use crate::face::visit::Visit;
+use crate::oauth::encrypt;
 use crate::oauth::id_token::sign_for;
 
 /// A signed answer counts for so long, in seconds.
 const LIFETIME: i64 = 600;
+
+/// Whether an answer can be made as the client wants it; otherwise the person would agree, and a request be spent, for nothing.
+pub async fn can_be_made(app: &App, client: &Client, mode: ResponseMode, now: Moment) -> Result<(), Fault> {
+    if mode.jwt {
+        encryption(app, client, now).await?;
+    }
+    Ok(())
+}
+
+/// By what signed answers are encrypted for the client, where it has registered that (JARM §3).
+async fn encryption(app: &App, client: &Client, now: Moment) -> Result<Option<EncryptingKey>, Fault> {
+    let metadata = &client.metadata;
+    let (algorithm, content) =
+        (metadata.authorization_encrypted_response_alg, metadata.authorization_encrypted_response_enc);
+    encrypt::key(app, client, algorithm, content, now).await
+}
 
 /// Parameters on their way to the client.
 #[derive(Debug)]
@@ -37,13 +58,15 @@ impl Reply {
     }
 
     /// Sends them back, with the `state` of the request and the issuer's name (RFC 9207).
-    pub fn send(mut self, visit: &Visit, client: &Client, back: &Back) -> Answer {
+    pub async fn send(mut self, visit: &Visit, client: &Client, back: &Back) -> Answer {
         if let Some(state) = &back.state {
             self.parameters.push(("state", state.to_string()));
         }
         self.parameters.push(("iss", visit.app.tokens.mint.issuer().to_owned()));
         if back.mode.jwt {
-            self.parameters = vec![("response", self.signed(visit, client)?)];
+            let signed = self.signed(visit, client)?;
+            let key = encryption(&visit.app, client, visit.now).await?;
+            self.parameters = vec![("response", encrypt::nested(&visit.app, signed, key.as_ref())?)];
         }
         self.carry(visit, back)
     }

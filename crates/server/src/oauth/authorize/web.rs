@@ -15,7 +15,7 @@ use http::{Method, StatusCode};
 
 use super::flow::{self, Flow};
 use super::law::{self, Back, Bad, Came};
-use super::reply::Reply;
+use super::reply::{self, Reply};
 use super::step::{self, Next, SignedIn};
 use crate::face::answer::{self, Answer};
 use crate::face::failure::Failure;
@@ -58,11 +58,11 @@ async fn begin(visit: &Visit, form: &Form) -> Answer {
     let flow = match begun(visit, client, form).await? {
         Ok(flow) => flow,
         Err(Bad::Page(error)) => return error_page(visit, &error),
-        Err(Bad::Answer(back, error)) => return refuse(visit, client, &back, &error),
+        Err(Bad::Answer(back, error)) => return refuse(visit, client, &back, &error).await,
     };
     // A form from another site comes without our cookies; the page it is led to comes with them.
     if visit.method == Method::POST {
-        return lead(visit, client, &flow, &format!("{}?flow=", flow::PATH));
+        return lead(visit, client, &flow, &format!("{}?flow=", flow::PATH)).await;
     }
     go_on(visit, client, flow).await
 }
@@ -93,6 +93,7 @@ async fn begun(visit: &Visit, client: &Client, form: &Form) -> Result<Result<Flo
 
 /// Does what comes next.
 async fn go_on(visit: &Visit, client: &Client, flow: Flow) -> Answer {
+    reply::can_be_made(&visit.app, client, flow.request.mode, visit.now).await?;
     let person = visit.person();
     let subject = person.map(|person| visit.app.oauth.subject(client, person.id));
     let proofs = visit.living.as_ref().and_then(|living| living.session.record.subject.as_ref());
@@ -109,8 +110,8 @@ async fn go_on(visit: &Visit, client: &Client, flow: Flow) -> Answer {
         None => false,
     };
     match step::next(&flow.request, flow.progress, signed_in, agreed, visit.now) {
-        Next::SignIn => sign_in(visit, client, &flow),
-        Next::Choose => choose(visit, client, &flow),
+        Next::SignIn => sign_in(visit, client, &flow).await,
+        Next::Choose => choose(visit, client, &flow).await,
         Next::Consent => consent(visit, client, &flow, &wanted).await,
         Next::Refuse(error) => refuse_flow(visit, client, &flow, &error).await,
         Next::Grant => {
@@ -146,7 +147,7 @@ async fn has_agreed(
     Ok(given.of(&client.client_id).is_some_and(|given| given.covers(wanted)))
 }
 
-fn sign_in(visit: &Visit, client: &Client, flow: &Flow) -> Answer {
+async fn sign_in(visit: &Visit, client: &Client, flow: &Flow) -> Answer {
     let again = if visit.person().is_some() { "again=1&" } else { "" };
     let target = |sealed: &str| {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
@@ -158,14 +159,14 @@ fn sign_in(visit: &Visit, client: &Client, flow: &Flow) -> Answer {
     };
     match flow.seal(&visit.app) {
         Some(sealed) => answer::see_other(&target(&sealed)),
-        None => refuse(visit, client, &back(flow), &too_long()),
+        None => refuse(visit, client, &back(flow), &too_long()).await,
     }
 }
 
-fn lead(visit: &Visit, client: &Client, flow: &Flow, to: &str) -> Answer {
+async fn lead(visit: &Visit, client: &Client, flow: &Flow, to: &str) -> Answer {
     match flow.seal(&visit.app) {
         Some(sealed) => answer::see_other(&format!("{to}{sealed}")),
-        None => refuse(visit, client, &back(flow), &too_long()),
+        None => refuse(visit, client, &back(flow), &too_long()).await,
     }
 }
 
@@ -173,11 +174,11 @@ fn too_long() -> OAuthError {
     OAuthError::request("the request is too long for an address, push it first (RFC 9126)")
 }
 
-fn choose(visit: &Visit, client: &Client, flow: &Flow) -> Answer {
+async fn choose(visit: &Visit, client: &Client, flow: &Flow) -> Answer {
     let person = visit.signed_in()?;
     let chosen = Flow { progress: step::Progress { chosen: true, ..flow.progress }, ..flow.clone() };
     let Some(chosen) = chosen.seal(&visit.app) else {
-        return refuse(visit, client, &back(flow), &too_long());
+        return refuse(visit, client, &back(flow), &too_long()).await;
     };
     let mut other = url::form_urlencoded::Serializer::new(String::new());
     // Whoever signs in now has chosen by that.
@@ -195,7 +196,9 @@ fn choose(visit: &Visit, client: &Client, flow: &Flow) -> Answer {
 /// The question, with everything that the client would get.
 async fn consent(visit: &Visit, client: &Client, flow: &Flow, wanted: &Consent) -> Answer {
     let person = visit.signed_in()?;
-    let Some(sealed) = flow.seal(&visit.app) else { return refuse(visit, client, &back(flow), &too_long()) };
+    let Some(sealed) = flow.seal(&visit.app) else {
+        return refuse(visit, client, &back(flow), &too_long()).await;
+    };
     let given = visit.app.oauth.consents.of(person.id, visit.now).await?;
     let before = given.of(&client.client_id);
     let row = |scope: &str| ScopeRow {
@@ -244,7 +247,7 @@ pub async fn decide(visit: Visit) -> Answer {
     request.prompt.consent = false;
     match step::next(&request, flow.progress, Some(signed_in), true, visit.now) {
         Next::Grant => {}
-        _ => return lead(&visit, client, &flow, &format!("{}?flow=", flow::PATH)),
+        _ => return lead(&visit, client, &flow, &format!("{}?flow=", flow::PATH)).await,
     }
     if !spent(&visit, &flow).await? {
         return too_late(&visit);
@@ -335,7 +338,7 @@ async fn grant(visit: &Visit, client: &Client, flow: &Flow, scope: Scope) -> Ans
     {
         parameters.push(("session_state", state));
     }
-    let mut response = Reply::new(parameters).send(visit, client, &back(flow))?;
+    let mut response = Reply::new(parameters).send(visit, client, &back(flow)).await?;
     if is_openid && let Some(cookie) = browser_state::put(visit, session) {
         response.headers_mut().append(SET_COOKIE, cookie);
     }
@@ -393,7 +396,7 @@ async fn spent(visit: &Visit, flow: &Flow) -> Result<bool, Failure> {
 /// A refusal completes a request, too.
 async fn refuse_flow(visit: &Visit, client: &Client, flow: &Flow, error: &OAuthError) -> Answer {
     match spent(visit, flow).await? {
-        true => refuse(visit, client, &back(flow), error),
+        true => refuse(visit, client, &back(flow), error).await,
         false => too_late(visit),
     }
 }
@@ -422,7 +425,7 @@ fn back(flow: &Flow) -> Back {
     }
 }
 
-fn refuse(visit: &Visit, client: &Client, back: &Back, error: &OAuthError) -> Answer {
+async fn refuse(visit: &Visit, client: &Client, back: &Back, error: &OAuthError) -> Answer {
     tracing::info!(
         request = visit.request,
         client = %client.client_id,
@@ -430,7 +433,7 @@ fn refuse(visit: &Visit, client: &Client, back: &Back, error: &OAuthError) -> An
         description = %error.description,
         "an authorization request was refused"
     );
-    Reply::error(error).send(visit, client, back)
+    Reply::error(error).send(visit, client, back).await
 }
 
 /// For errors that nobody can be told of but the person.

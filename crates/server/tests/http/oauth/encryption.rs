@@ -7,7 +7,9 @@ use gateward_kernel::jose::{
 use gateward_kernel::secret::{Digest, SeededEntropy};
 use serde_json::json;
 
-use super::{SETTINGS, client, code, house, key, key_set, redeem, refresh, tokens, verified};
+use super::{
+    SETTINGS, agree, client, code, house, key, key_set, redeem, refresh, request, tokens, told, verified,
+};
 use crate::house::House;
 use crate::site::Site;
 
@@ -60,4 +62,32 @@ async fn nothing_is_spent_while_the_keys_of_the_client_are_out_of_reach() {
     let answer = redeem(&house, &app, &code).await.expect(200).json();
     opened(answer["id_token"].as_str().unwrap(), &own, KeyManagementAlgorithm::EcdhEs);
     refresh(&house, &app, answer["refresh_token"].as_str().unwrap()).await.expect(200);
+}
+
+/// JARM §2.2: signed first, then encrypted.
+#[tokio::test]
+async fn answers_of_the_authorization_endpoint_are_encrypted_for_who_has_registered_that() {
+    let site = Site::open().await;
+    let house = House::with(&format!("{}{SETTINGS}", site.settings())).await;
+    house.person("ann").await;
+    let more = json!({
+        "authorization_signed_response_alg": "ES256", "authorization_encrypted_response_alg": "ECDH-ES",
+        "jwks_uri": site.url("/keys"),
+    });
+    let app = client(&house, "app", more).await;
+    let path = request(&app, &[("response_mode", "jwt")]);
+    let mut browser = house.signed_in("ann").await;
+    browser.get(&path).await.expect(503);
+    let own = Jwk::generate_ec(EcCurve::P256).unwrap();
+    site.says("/keys", "application/json", key_set(&own).to_string());
+    house.advance(std::time::Duration::from_secs(11));
+    let answer = agree(&mut browser, &path).await;
+    let signed = opened(&told(&answer)["response"], &own, KeyManagementAlgorithm::EcdhEs);
+    let claims = verified(&house, &signed).await.1;
+    assert_eq!((&claims["aud"], &claims["state"]), (&json!("app"), &json!("the state")));
+    redeem(&house, &app, claims["code"].as_str().unwrap()).await.expect(200);
+    // Refusals, too.
+    let refused = browser.get(&request(&app, &[("response_mode", "jwt"), ("response_type", "token")])).await;
+    let signed = opened(&told(&refused)["response"], &own, KeyManagementAlgorithm::EcdhEs);
+    assert!(verified(&house, &signed).await.1["error"].is_string());
 }
