@@ -9,4 +9,5 @@ pub mod gate;
 pub mod language;
 pub mod page;
 pub mod payload;
+pub mod steering;
 pub mod visit;

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::{artefact, jwt};
 use crate::cli::show::Show;
+use crate::face::steering::steers;
 
 /// Everything there is to say about a token.
 #[derive(Debug, Default)]
@@ -132,11 +133,7 @@ pub(super) fn words(at: Moment, now: Moment) -> String {
 
 /// Without what could steer a terminal: whoever wrote the token also wrote what is in it.
 fn plain(text: &str) -> String {
-    let steers = |c: char| {
-        (c.is_control() && c != '\n')
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    text.chars().map(|c| if steers(c) { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if c != '\n' && steers(c) { '\u{fffd}' } else { c }).collect()
 }
 
 #[cfg(test)]

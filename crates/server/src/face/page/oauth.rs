@@ -19,6 +19,10 @@ pub struct ClientCard {
     pub terms: Option<String>,
     /// Where its picture is, which comes from here.
     pub logo: Option<String>,
+    /// Whether nobody of the installation has named it.
+    pub came_by_itself: bool,
+    /// Where the document is that says what it is: the host.
+    pub document: Option<String>,
 }
 
 /// The question whether a client gets what it asks for.

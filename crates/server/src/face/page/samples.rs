@@ -120,8 +120,11 @@ fn oauth() -> Vec<Sample> {
         policy: Some(text("https://grafana.example.com/privacy")),
         terms: Some(text("https://grafana.example.com/terms")),
         logo: Some(text("/oauth/logo?client_id=grafana")),
+        ..ClientCard::default()
     };
     let bare = ClientCard { name: text("tool"), client_id: text("tool"), ..ClientCard::default() };
+    let registered = ClientCard { came_by_itself: true, ..bare.clone() };
+    let document = ClientCard { document: Some(text("tool.example.com")), ..registered.clone() };
     let row = |name: &str, is_fixed, is_new| ScopeRow { name: text(name), is_fixed, is_new };
     let consent = ConsentPage {
         csrf: text("token-1"),
@@ -137,7 +140,7 @@ fn oauth() -> Vec<Sample> {
         leads_to: text("grafana.example.com"),
     };
     let more = ConsentPage {
-        client: bare,
+        client: registered,
         scopes: vec![
             row("openid", true, false),
             row("offline_access", false, true),
@@ -149,6 +152,7 @@ fn oauth() -> Vec<Sample> {
         offline: true,
         ..consent.clone()
     };
+    let by_address = ConsentPage { client: document, ..consent.clone() };
     let choose = ChooseAccountPage {
         client: client.clone(),
         display_name: text("Ada Lovelace"),
@@ -175,6 +179,7 @@ fn oauth() -> Vec<Sample> {
     let mut samples = devices(&consent);
     samples.extend([
         Sample::new("consent", ADA, &consent),
+        Sample::new("consent-by-address", ADA, &by_address),
         Sample::new("consent-more", ADA, &more),
         Sample::new("choose-account", ADA, &choose),
         Sample::new("form-post", ADA, &post),

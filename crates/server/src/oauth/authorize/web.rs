@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gateward_kernel::event::Fact;
 use gateward_kernel::grant::{Extent, Given};
-use gateward_kernel::oauth::client::ConsentPolicy;
+use gateward_kernel::oauth::client::{ConsentPolicy, Origin};
 use gateward_kernel::oauth::pushed::REQUEST_URI;
 use gateward_kernel::oauth::{Authorized, Client, Consent, OAuthCode, OAuthError};
 use gateward_kernel::record::Loaded;
@@ -21,6 +21,7 @@ use crate::face::answer::{self, Answer};
 use crate::face::failure::Failure;
 use crate::face::form::Form;
 use crate::face::page::{ChooseAccountPage, ClientCard, ConsentPage, ErrorPage, ErrorTitle, ScopeRow};
+use crate::face::steering::readable;
 use crate::face::visit::Visit;
 use crate::oauth::codes::Binding;
 use crate::oauth::id_token::{self, About};
@@ -218,7 +219,7 @@ async fn consent(visit: &Visit, client: &Client, flow: &Flow, wanted: &Consent) 
         scopes,
         claims: wanted.claims.iter().map(ToString::to_string).collect(),
         resources: wanted.resources.iter().map(ToString::to_string).collect(),
-        details: wanted.details.as_ref().and_then(|details| serde_json::to_string_pretty(details).ok()),
+        details: wanted.details.as_ref().and_then(readable),
         offline: wanted.scope.has("offline_access"),
         leads_to: host_of(&flow.request.redirect_uri),
     };
@@ -459,6 +460,7 @@ pub(crate) fn error_page(visit: &Visit, error: &OAuthError) -> Answer {
 /// How a client is shown.
 pub fn card(client: &Client) -> ClientCard {
     let metadata = &client.metadata;
+    let document = (client.origin == Origin::Document).then(|| host_of(&client.client_id));
     ClientCard {
         name: client.shown_name().to_owned(),
         client_id: client.client_id.to_string(),
@@ -466,6 +468,8 @@ pub fn card(client: &Client) -> ClientCard {
         policy: metadata.policy_uri.clone(),
         terms: metadata.tos_uri.clone(),
         logo: metadata.logo_uri.is_some().then(|| logo::address(&client.client_id)),
+        came_by_itself: client.came_by_itself(),
+        document,
     }
 }
 

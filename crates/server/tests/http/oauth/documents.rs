@@ -42,6 +42,7 @@ async fn a_client_nobody_registered_signs_people_in_by_its_document() {
     let mut browser = house.signed_in("ann").await;
     let page = browser.get(&request(&app, &[])).await.expect(200);
     assert!(page.text().contains("Far App"));
+    assert!(page.text().contains("id=\"client-origin\"") && page.text().contains("at localhost alone"));
     let code = told(&super::decide(&mut browser, &page, "allow", &[]).await)["code"].clone();
     redeem(&house, &app, &code).await.expect(200);
     assert_eq!(site.count(), 1, "it is fetched once");

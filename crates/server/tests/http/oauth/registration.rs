@@ -88,6 +88,7 @@ async fn who_has_registered_signs_people_in() {
         "{}",
         page.text()
     );
+    assert!(page.text().contains("It has registered itself"), "{}", page.text());
     let code = told(&agree(&mut browser, &request(&client, &[])).await)["code"].clone();
     redeem(&house, &client, &code).await.expect(200);
     let without = [("code_challenge", ""), ("code_challenge_method", "")];

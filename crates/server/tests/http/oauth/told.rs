@@ -5,7 +5,7 @@ use gateward_kernel::record::Decision;
 use serde_json::{Value, json};
 
 use super::grants::introspect;
-use super::{Known, client, code, house, post, redeem, refresh, refused, service, tokens, verified};
+use super::{Known, client, code, house, post, redeem, refresh, refused, request, service, tokens, verified};
 
 const API: &str = "https://api.example";
 
@@ -111,4 +111,15 @@ async fn authorization_details_are_those_that_were_granted() {
         ("authorization_details", more),
     ];
     assert_eq!(refused(&ask(&app, &redeem).await), "invalid_authorization_details");
+}
+
+#[tokio::test]
+async fn nothing_unseen_stands_in_what_a_person_agrees_to() {
+    let house = house().await;
+    let app = client(&house, "app", json!({ "authorization_details_types": ["pay"] })).await;
+    let details = json!([{ "type": "pay", "to": "evil\u{202e}nna" }]).to_string();
+    let mut browser = house.signed_in("ann").await;
+    let page = browser.get(&request(&app, &[("authorization_details", &details)])).await.expect(200);
+    assert!(!page.text().contains('\u{202e}') && page.text().contains("evil\\u202enna"), "{}", page.text());
+    assert!(!page.text().contains("client-origin"), "an administrator has named it");
 }
