@@ -9,8 +9,6 @@ use super::Page;
 pub struct ClientCard {
     /// Its name.
     pub name: String,
-    /// Its `client_id`.
-    pub client_id: String,
     /// Its home page.
     pub home: Option<String>,
     /// What it says of data protection.

@@ -115,14 +115,13 @@ fn sign_in() -> Vec<Sample> {
 fn oauth() -> Vec<Sample> {
     let client = ClientCard {
         name: text("Grafana"),
-        client_id: text("grafana"),
         home: Some(text("https://grafana.example.com/")),
         policy: Some(text("https://grafana.example.com/privacy")),
         terms: Some(text("https://grafana.example.com/terms")),
         logo: Some(text("/oauth/logo?client_id=grafana")),
         ..ClientCard::default()
     };
-    let bare = ClientCard { name: text("tool"), client_id: text("tool"), ..ClientCard::default() };
+    let bare = ClientCard { name: text("tool"), ..ClientCard::default() };
     let registered = ClientCard { came_by_itself: true, ..bare.clone() };
     let document = ClientCard { document: Some(text("tool.example.com")), ..registered.clone() };
     let row = |name: &str, is_fixed, is_new| ScopeRow { name: text(name), is_fixed, is_new };

@@ -255,13 +255,6 @@ impl Reading<'_> {
                 "the client has not registered this response_type",
             ));
         }
-        // Nobody proves a key on the way to this address: the token would be bound to none.
-        if kind.token
-            && (metadata.dpop_bound_access_tokens || metadata.tls_client_certificate_bound_access_tokens)
-        {
-            let why = "the client's access tokens are bound to a key, and come from the token endpoint alone";
-            return Err(OAuthError::new(OAuthCode::UnauthorizedClient, why));
-        }
         Ok(kind)
     }
 

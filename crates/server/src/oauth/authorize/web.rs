@@ -463,7 +463,6 @@ pub fn card(client: &Client) -> ClientCard {
     let document = (client.origin == Origin::Document).then(|| host_of(&client.client_id));
     ClientCard {
         name: client.shown_name().to_owned(),
-        client_id: client.client_id.to_string(),
         home: metadata.client_uri.clone(),
         policy: metadata.policy_uri.clone(),
         terms: metadata.tos_uri.clone(),

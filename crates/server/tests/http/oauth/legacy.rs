@@ -248,24 +248,6 @@ async fn a_token_from_the_address_is_bound_like_every_other() {
     }
 }
 
-/// A token in an address can be bound to no key: whoever has registered that all of theirs are gets none.
-#[tokio::test]
-async fn a_client_whose_tokens_are_bound_gets_none_by_an_address() {
-    let house = house().await;
-    for bond in ["dpop_bound_access_tokens", "tls_client_certificate_bound_access_tokens"] {
-        let app = client(&house, bond, metadata(json!({ bond: true }))).await;
-        let mut ann = house.signed_in("ann").await;
-        for kind in ResponseType::ALL {
-            let answer = ann.get(&request(&app, &[("response_type", &kind.to_string())])).await;
-            match kind.token {
-                true => assert_eq!(error(&house, &answer), "unauthorized_client", "{bond}: {kind}"),
-                false => drop(answer.expect(200)),
-            }
-        }
-        assert_eq!(grants(&house, &app).await, None);
-    }
-}
-
 #[tokio::test]
 async fn the_code_of_a_hybrid_answer_is_bound_as_every_code_is() {
     let house = house().await;
