@@ -219,6 +219,16 @@ impl SealKey {
     pub fn seal(&self, entropy: &dyn Entropy, context: &[u8], plain: &[u8]) -> Vec<u8> {
         let mut nonce = [0; NONCE_LEN];
         entropy.fill(&mut nonce);
+        self.seal_by(nonce, context, plain)
+    }
+
+    /// The same, always alike for the same content in the same context: for names that others compare. The nonce is made of both under
+    /// `nonces`, a key for that alone, so that none serves two contents.
+    pub fn seal_alike(&self, nonces: &MacKey, context: &[u8], plain: &[u8]) -> Vec<u8> {
+        self.seal_by(nonces.short_tag(&[context, plain]), context, plain)
+    }
+
+    fn seal_by(&self, nonce: [u8; NONCE_LEN], context: &[u8], plain: &[u8]) -> Vec<u8> {
         let mut body = plain.to_vec();
         let sealed = self.0.seal_in_place_append_tag(
             Nonce::assume_unique_for_key(nonce),

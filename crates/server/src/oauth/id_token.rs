@@ -124,7 +124,7 @@ fn claims(app: &App, about: &About<'_>, algorithm: SignatureAlgorithm, now: Mome
         }
     }
     if let Some(session) = about.session {
-        put("sid", session.to_string().into());
+        put("sid", app.oauth.session_names.tell(about.client, session).into());
     }
     let hashed = [("at_hash", about.access_token), ("c_hash", about.code), ("s_hash", about.state)];
     for (name, text) in hashed {

@@ -34,6 +34,7 @@ pub mod registration;
 pub mod request_object;
 pub mod revoke;
 pub mod scopes;
+pub mod session_names;
 pub mod token;
 pub mod trusted;
 pub mod userinfo;
@@ -74,6 +75,7 @@ use documents::Documents;
 use logo::Logos;
 use logout::outbox::Outbox;
 use pushed::Pushes;
+use session_names::SessionNames;
 
 /// A nonce of DPoP proofs is told for so long, and counts for twice as long at most.
 const NONCE_PERIOD: Duration = Duration::from_secs(300);
@@ -109,6 +111,8 @@ pub struct OAuth {
     pub nonces: Nonces,
     /// By what a client learns of a person, where it may not know them by the same name as others.
     pairwise: MacKey,
+    /// By what names clients know sessions.
+    pub session_names: SessionNames,
     /// By what browsers are known to be in one session.
     browsers: MacKey,
     /// Under which authorization requests travel while somebody signs in.
@@ -158,6 +162,7 @@ impl OAuth {
             used: Book::new(kv()),
             nonces: Nonces::new(root, NONCE_PERIOD),
             pairwise: root.mac("pairwise subject"),
+            session_names: SessionNames::new(root),
             browsers: root.mac("browser state"),
             flows: root.seal("authorization request"),
         })

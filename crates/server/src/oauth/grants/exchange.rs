@@ -157,7 +157,8 @@ async fn by_id_token(call: &Call, client: &Client, token: &str) -> Result<Subjec
     if app.tokens.status.is_cut(SubjectTag::of_client(&client.client_id), issued, now).await? {
         return Err(bad_subject());
     }
-    let session = hint.session.as_deref().and_then(|id| id.parse().ok()).ok_or_else(bad_subject)?;
+    let named = hint.session.as_deref().and_then(|name| app.oauth.session_names.read(client, name));
+    let session = named.ok_or_else(bad_subject)?;
     let session = app.sessions.book().load(session, now).await?.ok_or_else(bad_subject)?;
     let owner = session.record.subject.as_ref().ok_or_else(bad_subject)?.person;
     let person = app.sessions.people().load(owner, now).await?.ok_or_else(bad_subject)?;

@@ -123,7 +123,7 @@ async fn token(app: &App, client: &Client, note: &LogoutNote, now: Moment) -> Re
         "iat": now.seconds(),
         "exp": now.seconds() + LIFETIME,
         "jti": BASE64URL_NOPAD.encode(&jti),
-        "sid": note.session,
+        "sid": app.oauth.session_names.tell(client, note.session),
         "events": events,
     });
     let metadata = &client.metadata;

@@ -17,7 +17,7 @@ pub async fn frames(app: &App, session: &Session, now: Moment) -> Result<Vec<Url
         let Some(mut uri) = uri.filter(|uri| matches!(uri.scheme(), "https" | "http")) else { continue };
         uri.query_pairs_mut()
             .append_pair("iss", app.tokens.mint.issuer())
-            .append_pair("sid", &session.id.to_string());
+            .append_pair("sid", &app.oauth.session_names.tell(&client.record, session.id));
         all.push(uri);
     }
     Ok(all)

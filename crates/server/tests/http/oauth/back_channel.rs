@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
+use gateward_kernel::oauth::client::{Metadata, SubjectType};
+use gateward_kernel::record::Decision;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -332,3 +334,46 @@ async fn a_logout_token_is_good_for_nothing_else() {
     let asked = again.get(&request(&app, &[("id_token_hint", &token)])).await;
     assert_eq!(told(&asked)["error"], "invalid_request");
 }
+
+/// By one name for all, two clients could find out whom they have in common (OpenID Connect Core §17.3).
+#[tokio::test]
+async fn a_client_knows_sessions_by_names_of_its_sector_where_it_knows_people_so() {
+    let mut receiver = Receiver::new().await;
+    let house = house_that_may_ask(&receiver).await;
+    let mut ann = house.signed_in("ann").await;
+    let mut names = Vec::new();
+    for (id, other) in [("one", "https://one.example/cb"), ("two", "https://two.example/cb")] {
+        let app = told_client(&house, id, &receiver).await;
+        let pairwise = |client: &gateward_kernel::oauth::Client| {
+            let metadata = Metadata {
+                subject_type: Some(SubjectType::Pairwise),
+                sector_identifier_uri: Some(other.into()),
+                grant_types: serde_json::from_value(json!(["authorization_code", EXCHANGE])).unwrap(),
+                ..client.metadata.clone()
+            };
+            Decision::Write(gateward_kernel::oauth::Client { metadata, ..client.clone() }, ())
+        };
+        house.app.oauth.clients.change(id, house.now(), pairwise).await.unwrap().unwrap();
+        let (tokens, claims) = at_client(&house, &mut ann, &app, &[]).await;
+        let (_, again) = at_client(&house, &mut ann, &app, &[]).await;
+        assert_eq!(claims["sid"], again["sid"], "it is the same session");
+        // An ID token stands for its session all the same.
+        let fields = [
+            ("grant_type", EXCHANGE),
+            ("subject_token", tokens["id_token"].as_str().unwrap()),
+            ("subject_token_type", "urn:ietf:params:oauth:token-type:id_token"),
+        ];
+        super::post(&house, &app, "/oauth/token", &fields).await.expect(200);
+        names.push((id, claims["sid"].clone()));
+    }
+    assert_ne!(names[0].1, names[1].1);
+    ann.send("POST", "/api/v1/logout", &[], b"").await.expect(204);
+    for _ in 0..2 {
+        let token = receiver.next().await;
+        let (_, claims) = verified(&house, &token).await;
+        let (_, name) = names.iter().find(|(id, _)| claims["aud"] == *id).unwrap();
+        assert_eq!(&claims["sid"], name);
+    }
+}
+
+const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
