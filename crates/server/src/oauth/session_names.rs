@@ -44,5 +44,5 @@ impl SessionNames {
 /// Its sector, where it knows people by names of that.
 fn sector(client: &Client) -> Option<String> {
     let is_pairwise = client.metadata.subject_type == Some(SubjectType::Pairwise);
-    is_pairwise.then(|| client.metadata.sector())
+    is_pairwise.then(|| client.sector())
 }
