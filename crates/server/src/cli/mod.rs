@@ -12,10 +12,12 @@ mod store;
 mod token;
 mod user;
 
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use data_encoding::BASE64URL_NOPAD;
 
 use crate::app::App;
 use crate::config::{self, Flag, Loaded, Sources};
@@ -118,7 +120,7 @@ type Done = Result<(), Trouble>;
 
 /// Runs the program with the arguments of the process.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::parse_from(ids_last(std::env::args_os()));
     match command(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(trouble) => {
@@ -126,6 +128,29 @@ pub fn run() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Every sixty-fourth id begins with a hyphen, as options do: such are put behind `--`, where nothing is one.
+fn ids_last(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let (mut all, mut ids): (Vec<OsString>, Vec<OsString>) = (Vec::new(), Vec::new());
+    for argument in arguments {
+        match is_id_like_an_option(&argument) && !all.iter().any(|one| one == "--") {
+            true => ids.push(argument),
+            false => all.push(argument),
+        }
+    }
+    if !ids.is_empty() {
+        all.push("--".into());
+        all.append(&mut ids);
+    }
+    all
+}
+
+/// Whether it begins with a hyphen, and is what 16 bytes (a session) or 32 (a key) are in base64url.
+fn is_id_like_an_option(argument: &OsStr) -> bool {
+    let bytes = argument.as_encoded_bytes();
+    let decoded = || BASE64URL_NOPAD.decode(bytes).is_ok_and(|bytes| matches!(bytes.len(), 16 | 32));
+    bytes.starts_with(b"-") && !bytes.starts_with(b"--") && decoded()
 }
 
 fn tell(trouble: &Trouble) {
@@ -213,4 +238,42 @@ fn with_app<T>(
         let app = start::open(settings, base, missing).await?;
         work(&app).await
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_no_options() {
+        let parsed = |line: &str| {
+            let line = line.split(' ').map(OsString::from);
+            ids_last(line).into_iter().map(|one| one.into_string().unwrap()).collect::<Vec<_>>().join(" ")
+        };
+        let (session, key) = ("-8wiTCdoXEqvjLknhu0qPg", "-YkHtf2eaVqMxK1S6bH0zS0m7xg0q3yO3k9QdJcT0wE");
+        for id in [session, key] {
+            assert_eq!(
+                parsed(&format!("gateward session end {id} --json")),
+                format!("gateward session end --json -- {id}")
+            );
+            assert_eq!(
+                parsed(&format!("gateward session end -- {id} x")),
+                format!("gateward session end -- {id} x")
+            );
+        }
+        for plain in [
+            "gateward session end 8wiTCdoXEqvjLknhu0qPgA --json",
+            "gateward --listen 127.0.0.1:1",
+            "gateward -h",
+        ] {
+            assert_eq!(parsed(plain), plain);
+        }
+        let cli = Cli::try_parse_from(ids_last(
+            ["gateward", "session", "end", session, "--json"].map(OsString::from).into_iter(),
+        ));
+        let ended = cli.unwrap().command;
+        assert!(
+            matches!(ended, Some(Command::Session(session::SessionCommand::End { id: Some(id), .. })) if id == session)
+        );
+    }
 }
