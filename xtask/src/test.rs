@@ -20,6 +20,7 @@ pub(crate) fn run_all(fuzz_seconds: u32) -> Result<()> {
     println!("\nAll good:");
     println!("  the tests of every crate, with their documentation's examples;");
     println!("  the program behind real nginx, caddy and haproxy, and in front of a real browser;");
+    println!("  applications with nine libraries of others, which sign people in here;");
     println!(
         "  three nodes over each store under faults, a short round each (cargo xtask chaos makes long ones);"
     );
