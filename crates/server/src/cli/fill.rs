@@ -1,6 +1,7 @@
-//! `gateward bench-fill`: many sessions or apps at once, to measure with.
+//! `gateward bench-fill`: many sessions, apps or people at once, to measure with.
 
 mod apps;
+mod people;
 mod sign_ins;
 
 use std::time::Duration;
@@ -49,7 +50,10 @@ pub(super) struct Fill {
     /// Print the sessions of so many other apps
     #[arg(long, default_value_t = 0, requires = "grants")]
     ids: usize,
-    /// Whose
+    /// How many people instead, each signed in once; their cookies are printed
+    #[arg(long, conflicts_with_all = ["sessions", "grants", "sign_ins", "expired"])]
+    people: Option<usize>,
+    /// Whose; with --people how their names begin
     #[arg(long)]
     user: String,
     /// Ones that have died already
@@ -65,6 +69,10 @@ pub(super) fn run(fill: &Fill, settings: Settings, show: Show) -> Done {
         }
         if let Some(seconds) = fill.sign_ins {
             show.line(&sign_ins::run(app, Duration::from_secs(seconds), fill.clients).await?);
+            return Ok(());
+        }
+        if let Some(count) = fill.people {
+            show.line(&people::fill(app, &fill.user, count).await?);
             return Ok(());
         }
         let person = app.directory().person_by_login(&Login::read(&fill.user)).await?;
