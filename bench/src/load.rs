@@ -41,6 +41,24 @@ pub(crate) struct Work {
     pub(crate) engines: Vec<u32>,
 }
 
+impl Work {
+    /// Asked of one server, whose process is known or not.
+    pub(crate) fn at(
+        address: SocketAddr,
+        server: Option<u32>,
+        requests: Requests,
+        expected: Expected,
+    ) -> Self {
+        Self {
+            addresses: vec![address],
+            requests,
+            expected: Rc::new(expected),
+            servers: server.into_iter().collect(),
+            engines: Vec::new(),
+        }
+    }
+}
+
 #[derive(Clone, Copy)]
 pub(crate) struct Window {
     pub(crate) connections: usize,

@@ -65,7 +65,7 @@ impl Table {
     }
 
     /// The usual table of a load: one row a series.
-    pub(crate) fn of_series(title: &str, series: &[Series]) -> Self {
+    pub(crate) fn of_series<'a>(title: &str, series: impl IntoIterator<Item = &'a Series>) -> Self {
         let mut table = Self::new(
             title,
             &[
@@ -106,7 +106,7 @@ impl Table {
     }
 
     /// One row a series of what one process did by itself.
-    pub(crate) fn of_rates(title: &str, series: &[Series]) -> Self {
+    pub(crate) fn of_rates<'a>(title: &str, series: impl IntoIterator<Item = &'a Series>) -> Self {
         let mut table = Self::new(title, &["measured", "per second", "per CPU-second", "of a core"]);
         for one in series {
             table.row([

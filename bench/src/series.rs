@@ -26,6 +26,16 @@ impl Spread {
     }
 }
 
+/// The series of this label.
+pub(crate) fn find<'a>(all: &'a [Series], label: &str) -> Option<&'a Series> {
+    all.iter().find(|series| series.label == label)
+}
+
+/// Answers per second of the server's processor time, where that is known: what most ratios are of.
+pub(crate) fn per_cpu_second(sample: &Sample) -> Option<f64> {
+    sample.per_cpu_second
+}
+
 /// One server on one path, measured once a round.
 #[derive(Serialize)]
 pub(crate) struct Series {

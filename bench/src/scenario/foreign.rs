@@ -1,15 +1,13 @@
 //! The check scenario against any other server, beside our limits on the same machine.
 
-use std::net::{SocketAddr, ToSocketAddrs};
-use std::rc::Rc;
-
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 
 use super::{CONNECTIONS, Limit, Run, header};
 use crate::chain::Requests;
 use crate::chart::{Bar, Chart};
 use crate::load::{Expected, Work};
+use crate::place::Place;
 use crate::process::Machine;
 use crate::report::{self, Report, Table};
 use crate::series::Series;
@@ -41,7 +39,7 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(run: &Run, options: &Options) -> Result<()> {
-    let place = Place::parse(options.url.as_deref().unwrap_or_default())?;
+    let place = Place::parse(options.url.as_deref().unwrap_or_default()).context("--url")?;
     let hyper = Limit::start("limit-hyper", &run.cores)?;
     let axum = Limit::start("limit-axum", &run.cores)?;
     let entries = [
@@ -71,38 +69,8 @@ fn work(options: &Options, place: &Place) -> Result<Work> {
         [] => vec![with_cookie(None)],
         cookies => cookies.iter().map(|cookie| with_cookie(Some(cookie))).collect(),
     };
-    Ok(Work {
-        addresses: vec![place.address],
-        requests: Requests::in_turn(requests),
-        expected: Rc::new(Expected { status: options.expect, ..Expected::default() }),
-        servers: options.pid.into_iter().collect(),
-        engines: Vec::new(),
-    })
-}
-
-/// An http address, taken apart.
-#[derive(Debug, PartialEq, Eq)]
-struct Place {
-    authority: String,
-    address: SocketAddr,
-    path: String,
-}
-
-impl Place {
-    fn parse(url: &str) -> Result<Self> {
-        let Some(rest) = url.strip_prefix("http://") else {
-            bail!("--url {url}: only http:// can be measured")
-        };
-        let (authority, path) = rest.find('/').map_or((rest, "/"), |slash| rest.split_at(slash));
-        let has_port = authority
-            .rsplit_once(':')
-            .is_some_and(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
-        let with_port = if has_port { authority.to_owned() } else { format!("{authority}:80") };
-        let mut addresses =
-            with_port.to_socket_addrs().with_context(|| format!("--url {url}: no such host"))?;
-        let address = addresses.next().with_context(|| format!("--url {url}: no address"))?;
-        Ok(Self { authority: authority.to_owned(), address, path: path.to_owned() })
-    }
+    let expected = Expected { status: options.expect, ..Expected::default() };
+    Ok(Work::at(place.address, options.pid, Requests::in_turn(requests), expected))
 }
 
 fn report(run: &Run, series: Vec<Series>) -> Report {
@@ -144,19 +112,6 @@ fn report(run: &Run, series: Vec<Series>) -> Report {
 mod tests {
     use super::*;
     use crate::chain::Turns;
-
-    #[test]
-    fn addresses_are_taken_apart() {
-        let place = Place::parse("http://127.0.0.1:8081/check?a=b").unwrap();
-        assert_eq!((place.authority.as_str(), place.path.as_str()), ("127.0.0.1:8081", "/check?a=b"));
-        assert_eq!(place.address, ([127, 0, 0, 1], 8081).into());
-        let place = Place::parse("http://127.0.0.1").unwrap();
-        assert_eq!((place.address.port(), place.path.as_str()), (80, "/"));
-        let place = Place::parse("http://[::1]:9/").unwrap();
-        assert_eq!((place.address.port(), place.authority.as_str()), (9, "[::1]:9"));
-        assert!(Place::parse("https://127.0.0.1").is_err());
-        assert!(Place::parse("127.0.0.1:80").is_err());
-    }
 
     #[test]
     fn each_cookie_becomes_a_request() {

@@ -13,13 +13,12 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
 use crate::chain::Requests;
-use crate::load::{self, Expected, Window, Work};
+use crate::load::{self, Expected, Sample, Window, Work};
 use crate::process::{self, Cores, Running};
 use crate::report::{self, Report};
 use crate::series::Series;
@@ -80,6 +79,15 @@ impl Run {
         Ok(series)
     }
 
+    /// Adds what a round showed to the series of this label.
+    pub(crate) fn add(&self, all: &mut Vec<Series>, round: u32, label: String, sample: Sample) {
+        self.progress(round, &label, sample.per_second);
+        match all.iter_mut().find(|series| series.label == label) {
+            Some(series) => series.samples.push(sample),
+            None => all.push(Series { label, samples: vec![sample] }),
+        }
+    }
+
     pub(crate) fn progress(&self, round: u32, label: &str, per_second: f64) {
         eprintln!("round {round} of {}: {label}: {per_second:.0} a second", self.rounds);
     }
@@ -134,13 +142,7 @@ impl Limit {
         let request = wire::request("GET", "/", &self.address.to_string(), headers, "");
         let expected =
             Expected { status: 200, body_contains: Some("hello".to_owned()), ..Expected::default() };
-        Work {
-            addresses: vec![self.address],
-            requests: Requests::in_turn(vec![request]),
-            expected: Rc::new(expected),
-            servers: vec![self.process()],
-            engines: Vec::new(),
-        }
+        Work::at(self.address, Some(self.process()), Requests::in_turn(vec![request]), expected)
     }
 
     pub(crate) fn stop(self) -> Result<()> {

@@ -1,6 +1,5 @@
 //! Forward-auth and session checks by cookie with 100,000 living sessions, beside bare hyper and bare axum.
 
-use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -127,13 +126,7 @@ fn work(
 ) -> Work {
     let authority = served.address.to_string();
     let requests = headers.map(|headers| wire::request("GET", path, &authority, &headers, "")).collect();
-    Work {
-        addresses: vec![served.address],
-        requests: Requests::in_turn(requests),
-        expected: Rc::new(expected),
-        servers: vec![served.running.id()],
-        engines: Vec::new(),
-    }
+    Work::at(served.address, Some(served.running.id()), Requests::in_turn(requests), expected)
 }
 
 fn report(run: &Run, series: Vec<Series>, beside: &Beside) -> Report {

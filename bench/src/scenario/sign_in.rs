@@ -1,7 +1,6 @@
 //! Password sign-ins per second, beside raw Argon2id on the same cores.
 
 use std::path::Path;
-use std::rc::Rc;
 use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -35,18 +34,13 @@ pub(crate) fn run(run: &Run) -> Result<()> {
         served.sign_in(name)?;
     }
     let requests = names.iter().map(|name| sign_in_request(served.address, name)).collect();
-    let work = Work {
-        addresses: vec![served.address],
-        requests: Requests::in_turn(requests),
-        expected: Rc::new(Expected {
-            status: 200,
-            busy: Some(503),
-            body_contains: Some(format!("\"{USER}-")),
-            ..Expected::default()
-        }),
-        servers: vec![served.running.id()],
-        engines: Vec::new(),
+    let expected = Expected {
+        status: 200,
+        busy: Some(503),
+        body_contains: Some(format!("\"{USER}-")),
+        ..Expected::default()
     };
+    let work = Work::at(served.address, Some(served.running.id()), Requests::in_turn(requests), expected);
 
     let window = run.window(CONNECTIONS);
     let (mut raw, mut sign_in) = (Series::new("raw Argon2id"), Series::new("gateward sign-in"));

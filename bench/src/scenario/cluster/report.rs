@@ -7,7 +7,7 @@ use crate::load::Sample;
 use crate::process::Machine;
 use crate::report::{self, Report, Table, Target};
 use crate::scenario::{CONNECTIONS, Run};
-use crate::series::{Series, Spread};
+use crate::series::{Series, Spread, per_cpu_second};
 
 /// The single node that everything is compared with.
 const ALONE: &str = "SQLite";
@@ -93,7 +93,7 @@ fn targets(seen: &[Seen]) -> Vec<Target> {
     let mut targets = Vec::new();
     let alone = seen.iter().find(|seen| seen.engine == ALONE);
     for one in seen.iter().filter(|seen| seen.engine != ALONE && seen.near.is_some()) {
-        if let Some(ratio) = alone.and_then(|alone| one.hits.ratio(&alone.hits, per_cpu)) {
+        if let Some(ratio) = alone.and_then(|alone| one.hits.ratio(&alone.hits, per_cpu_second)) {
             let what = format!("checks seen before, {}, of a single node's", one.engine);
             targets.push(Target::at_least(&what, 0.9, ratio.median, report::percent));
         }
@@ -118,10 +118,6 @@ fn targets(seen: &[Seen]) -> Vec<Target> {
     targets
 }
 
-fn per_cpu(sample: &Sample) -> Option<f64> {
-    sample.per_cpu_second
-}
-
 /// One row an engine: how often, and what one costs the node and the engine.
 fn checks(title: &str, seen: &[Seen], pick: fn(&Seen) -> &Series) -> Table {
     let mut table = Table::new(
@@ -140,7 +136,7 @@ fn checks(title: &str, seen: &[Seen], pick: fn(&Seen) -> &Series) -> Table {
     let alone = seen.iter().find(|seen| seen.engine == ALONE).map(pick);
     for one in seen {
         let series = pick(one);
-        let ratio = alone.and_then(|alone| series.ratio(alone, per_cpu));
+        let ratio = alone.and_then(|alone| series.ratio(alone, per_cpu_second));
         let latency = series.latency();
         let time = |share| match latency.total() {
             0 => none(),
@@ -257,7 +253,7 @@ fn nodes(seen: &[Seen]) -> Table {
                 series.label.clone(),
                 series.per_second().map_or_else(none, report::counts),
                 series.per_cpu_second().map_or_else(none, report::counts),
-                series.ratio(first, per_cpu).map_or_else(none, report::percents),
+                series.ratio(first, per_cpu_second).map_or_else(none, report::percents),
                 each(series, |sample| sample.engine_cpu),
             ]);
         }

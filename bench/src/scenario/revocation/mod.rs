@@ -5,7 +5,6 @@ mod report;
 pub(crate) mod verifier;
 mod watch;
 
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -235,13 +234,9 @@ impl Scene {
         let mut headers = self.headers.clone();
         headers.push(header("Content-Type", "application/json"));
         let request = |session: &&str| wire::request("DELETE", &path(session), &authority, &headers, "");
-        let work = Work {
-            addresses: vec![self.served.address],
-            requests: Requests::in_turn(all.iter().map(request).collect()),
-            expected: Rc::new(Expected { status: 204, ..Expected::default() }),
-            servers: vec![self.served.running.id()],
-            engines: Vec::new(),
-        };
+        let requests = Requests::in_turn(all.iter().map(request).collect());
+        let expected = Expected { status: 204, ..Expected::default() };
+        let work = Work::at(self.served.address, Some(self.served.running.id()), requests, expected);
         eprintln!("revoking {} at once", all.len());
         let (pushed, started) = (self.channel.received(), micros());
         let sample = load::run_through(&work, CONNECTIONS)?;

@@ -1,7 +1,5 @@
 //! Tokens over HTTP: apps that refresh, show their access tokens, and fetch the key set.
 
-use std::rc::Rc;
-
 use anyhow::{Context, Result, bail};
 use data_encoding::BASE64URL_NOPAD;
 use serde::Deserialize;
@@ -118,6 +116,5 @@ pub(super) fn refuses_others(served: &Served) -> Result<()> {
 }
 
 fn work(served: &Served, requests: Requests, expected: Expected) -> Work {
-    let (addresses, servers) = (vec![served.address], vec![served.running.id()]);
-    Work { addresses, requests, expected: Rc::new(expected), servers, engines: Vec::new() }
+    Work::at(served.address, Some(served.running.id()), requests, expected)
 }

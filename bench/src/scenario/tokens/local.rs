@@ -5,13 +5,12 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use aws_lc_rs::rand::SystemRandom;
 use gateward_guard::verify::{Stale, StatusPolicy, Verifier};
 use serde::Deserialize;
 use tokio::runtime::Runtime;
 
-use super::keys::{ALGORITHMS, Key, Parts};
 use super::minting::Mint;
+use crate::keys::{ALGORITHMS, Key, Parts, bare_signing};
 use crate::load::Sample;
 use crate::process::{self, Running};
 use crate::scenario::Run;
@@ -30,10 +29,6 @@ const MESSAGES: usize = 64;
 pub(super) const SEEN_BY_PUSH: &str = "verifying, seen before";
 pub(super) const FROM_MEMORY: &str = "from memory, status by push";
 pub(super) const WITHOUT_STATUS: &str = "from memory, without status";
-
-pub(super) fn raw_signing(algorithm: &str) -> String {
-    format!("{algorithm}, bare signing")
-}
 
 pub(super) fn minting(algorithm: &str) -> String {
     format!("{algorithm}, minting")
@@ -83,19 +78,12 @@ pub(super) fn measure(run: &Run, issuer: &Issuer, mint: &Mint) -> Result<(Vec<Se
     let first = benches.first().context("there is an algorithm")?;
     let seen = Seen::new(&runtime, issuer, first)?;
     let time = (run.window(1).measured / 4).max(Duration::from_millis(250));
-    let random = SystemRandom::new();
     let mut all: Vec<Series> = Vec::new();
     for round in 1..=run.rounds {
-        let mut add = |label: String, sample: Sample| {
-            run.progress(round, &label, sample.per_second);
-            match all.iter_mut().find(|series| series.label == label) {
-                Some(series) => series.samples.push(sample),
-                None => all.push(Series { label, samples: vec![sample] }),
-            }
-        };
+        let mut add = |label: String, sample: Sample| run.add(&mut all, round, label, sample);
         for bench in &benches {
             let name = bench.key.algorithm.name();
-            add(raw_signing(name), bench.raw_signing(time, &random)?);
+            add(bare_signing(name), bench.key.raw.keep_signing(time, &bench.messages)?);
             add(minting(name), bench.minting(time, mint)?);
             add(raw_verifying(name), bench.raw_verifying()?);
             add(verifying(name), bench.verifying(&runtime, issuer)?);
@@ -115,13 +103,6 @@ impl Bench {
         let parts: Vec<Parts> = tokens.iter().map(|token| Parts::of(token)).collect::<Result<_>>()?;
         let messages = parts.iter().take(MESSAGES).map(|parts| parts.message.clone()).collect();
         Ok(Self { key, messages, tokens, parts })
-    }
-
-    fn raw_signing(&self, time: Duration, random: &SystemRandom) -> Result<Sample> {
-        solo::repeat(time, |number| {
-            let message = self.messages.get(number % MESSAGES).context("there are messages")?;
-            self.key.raw.sign(random, message)
-        })
     }
 
     fn minting(&self, time: Duration, mint: &Mint) -> Result<Sample> {

@@ -1,7 +1,6 @@
 //! Minting and verifying beside the bare cryptographic library, and tokens over HTTP beside bare axum.
 
 mod http;
-mod keys;
 mod local;
 mod minting;
 mod report;

@@ -1,14 +1,14 @@
 //! What the scenario found out.
 
-use super::keys::ALGORITHMS;
 use super::local::{self, Allocations};
 use super::{APPS, AXUM, http};
 use crate::chart::{Bar, Chart};
+use crate::keys::{ALGORITHMS, bare_signing};
 use crate::load::Sample;
 use crate::process::{Machine, Memory};
 use crate::report::{self, Report, Table, Target};
 use crate::scenario::{CONNECTIONS, Run};
-use crate::series::{Series, Spread};
+use crate::series::{Series, Spread, find, per_cpu_second};
 
 /// Of the bare library's rate.
 const SHARE: f64 = 0.80;
@@ -88,21 +88,13 @@ fn conditions(run: &Run, allocations: &Allocations) -> Vec<String> {
 
 fn pairs() -> Vec<(String, String, String)> {
     let names = ALGORITHMS.map(gateward_kernel::jose::SignatureAlgorithm::name);
-    let minting = names.map(|name| (local::minting(name), local::raw_signing(name)));
+    let minting = names.map(|name| (local::minting(name), bare_signing(name)));
     let verifying = names.map(|name| (local::verifying(name), local::raw_verifying(name)));
     minting.into_iter().chain(verifying).map(|(ours, bare)| (ours.clone(), ours, bare)).collect()
 }
 
-fn find<'a>(series: &'a [Series], label: &str) -> Option<&'a Series> {
-    series.iter().find(|series| series.label == label)
-}
-
 fn ratio(series: &[Series], ours: &str, limit: &str) -> Option<Spread> {
     find(series, ours)?.ratio(find(series, limit)?, per_cpu_second)
-}
-
-fn per_cpu_second(sample: &Sample) -> Option<f64> {
-    sample.per_cpu_second
 }
 
 /// Nanoseconds of processor time one step of this takes.

@@ -1,5 +1,7 @@
 //! One key in two hands: the bare library's, and ours.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, anyhow, bail};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
@@ -10,23 +12,31 @@ use data_encoding::BASE64URL_NOPAD;
 use gateward_guard::SystemEntropy;
 use gateward_kernel::jose::{Jwk, JwkSet, KeyAlgorithm, KeyMaterial, SignatureAlgorithm, Signer, SigningKey};
 
+use crate::load::Sample;
+use crate::solo;
+
 /// What people sign with.
-pub(super) const ALGORITHMS: [SignatureAlgorithm; 3] =
+pub(crate) const ALGORITHMS: [SignatureAlgorithm; 3] =
     [SignatureAlgorithm::Es256, SignatureAlgorithm::EdDsa, SignatureAlgorithm::Rs256];
 
+/// What the results call signing by the library alone.
+pub(crate) fn bare_signing(algorithm: &str) -> String {
+    format!("{algorithm}, bare signing")
+}
+
 /// A key of one algorithm.
-pub(super) struct Key {
-    pub(super) algorithm: SignatureAlgorithm,
-    pub(super) raw: RawKey,
-    pub(super) raw_public: ParsedPublicKey,
+pub(crate) struct Key {
+    pub(crate) algorithm: SignatureAlgorithm,
+    pub(crate) raw: RawKey,
+    pub(crate) raw_public: ParsedPublicKey,
     /// As the mint has it: header encoded, key parsed.
-    pub(super) signer: Signer,
+    pub(crate) signer: Signer,
     /// As a verifier is told it.
-    pub(super) set: JwkSet,
+    pub(crate) set: JwkSet,
 }
 
 impl Key {
-    pub(super) fn generate(algorithm: SignatureAlgorithm) -> Result<Self> {
+    pub(crate) fn generate(algorithm: SignatureAlgorithm) -> Result<Self> {
         let jwk = Jwk::generate(algorithm, &SystemEntropy)?
             .with_kid("bench")
             .for_algorithm(KeyAlgorithm::Signature(algorithm))?;
@@ -39,7 +49,7 @@ impl Key {
 }
 
 /// The library's key, without anything around it.
-pub(super) enum RawKey {
+pub(crate) enum RawKey {
     Ec(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
     Rsa(RsaKeyPair),
@@ -75,8 +85,15 @@ impl RawKey {
         }
     }
 
+    /// Signs these messages in turn for this long.
+    pub(crate) fn keep_signing(&self, time: Duration, messages: &[Vec<u8>]) -> Result<Sample> {
+        let random = SystemRandom::new();
+        let mut messages = messages.iter().cycle();
+        solo::repeat(time, |_| self.sign(&random, messages.next().context("there are messages")?))
+    }
+
     /// Signs and throws the signature away.
-    pub(super) fn sign(&self, random: &SystemRandom, message: &[u8]) -> Result<()> {
+    fn sign(&self, random: &SystemRandom, message: &[u8]) -> Result<()> {
         let failed = |_| anyhow!("signing failed");
         match self {
             Self::Ec(pair) => {
@@ -100,13 +117,13 @@ fn rejected(error: impl std::fmt::Display) -> anyhow::Error {
 }
 
 /// A token taken apart, as the bare library needs it.
-pub(super) struct Parts {
-    pub(super) message: Vec<u8>,
-    pub(super) signature: Vec<u8>,
+pub(crate) struct Parts {
+    pub(crate) message: Vec<u8>,
+    pub(crate) signature: Vec<u8>,
 }
 
 impl Parts {
-    pub(super) fn of(token: &str) -> Result<Self> {
+    pub(crate) fn of(token: &str) -> Result<Self> {
         let (message, signature) = token.rsplit_once('.').context("a token has three parts")?;
         Ok(Self { message: message.into(), signature: BASE64URL_NOPAD.decode(signature.as_bytes())? })
     }
