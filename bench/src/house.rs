@@ -99,8 +99,7 @@ impl House {
         if filled.sessions != sessions || filled.cookies.is_empty() {
             bail!("bench-fill made {} sessions and {} cookies", filled.sessions, filled.cookies.len());
         }
-        let bare = |cookie: &String| cookie.strip_prefix("gateward=").unwrap_or(cookie).to_owned();
-        Ok(filled.cookies.iter().map(bare).collect())
+        Ok(filled.cookies.iter().map(|cookie| bare(cookie)).collect())
     }
 
     /// Writes that many apps straight into the store, each with a session, a grant and a place in the status lists.
@@ -135,6 +134,34 @@ impl House {
         let output = self.run_on(core, &arguments, "")?;
         let done: Done = serde_json::from_str(output.trim()).context("the answer of bench-fill")?;
         Ok((done.sign_ins, done.seconds))
+    }
+
+    /// Creates that many people and signs each in; the values of their cookies.
+    pub(crate) fn fill_people(&self, people: usize) -> Result<Vec<String>> {
+        #[derive(Deserialize)]
+        struct Filled {
+            cookies: Vec<String>,
+        }
+        let output = self.run(&["bench-fill", "--people", &people.to_string(), "--user", USER], "")?;
+        let filled: Filled = serde_json::from_str(output.trim()).context("the answer of bench-fill")?;
+        if filled.cookies.len() != people {
+            bail!("bench-fill signed {} people in, not {people}", filled.cookies.len());
+        }
+        Ok(filled.cookies.iter().map(|cookie| bare(cookie)).collect())
+    }
+
+    /// Adds a client of OAuth of this `--type`, with this secret, and says this of it besides.
+    pub(crate) fn add_client(
+        &self,
+        id: &str,
+        kind: &str,
+        secret: &str,
+        metadata: &serde_json::Value,
+    ) -> Result<()> {
+        let file = format!("{id}.json");
+        fs::write(self.directory.path().join(&file), metadata.to_string())?;
+        let arguments = ["client", "add", id, "--type", kind, "--secret-stdin", "--metadata", &file];
+        self.run(&arguments, secret).map(drop)
     }
 
     /// Size of the data directory's files in bytes.
@@ -252,6 +279,11 @@ pub(crate) fn sign_in_request(address: SocketAddr, name: &str) -> Vec<u8> {
     let headers = [("Content-Type".to_owned(), "application/json".to_owned())];
     let body = serde_json::json!({ "username": name, "password": PASSWORD }).to_string();
     wire::request("POST", "/api/v1/login", &address.to_string(), &headers, &body)
+}
+
+/// The value of a cookie that is told with its name or without.
+fn bare(cookie: &str) -> String {
+    cookie.strip_prefix("gateward=").unwrap_or(cookie).to_owned()
 }
 
 /// An address of this machine at which nobody listens.

@@ -1,4 +1,5 @@
-//! The load: N keep-alive connections on one thread, each sending its next request when the last was answered.
+//! The load: N keep-alive connections on one thread, each sending its next request when the last was answered, or when the next
+//! one is due.
 //!
 //! A connection costs one write and one read per request and no allocation, so that the server is what is measured.
 
@@ -18,6 +19,7 @@ use crate::chain::{Chain, Requests, Turns};
 pub(crate) use crate::expected::Expected;
 use crate::expected::Verdict;
 use crate::histogram::Histogram;
+use crate::pace::Pace;
 use crate::process;
 use crate::wire::{self, Answer, Malformed};
 
@@ -27,6 +29,8 @@ const SAMPLE_EVERY: u64 = 64;
 const ERRORS_ENOUGH: u64 = 1_000;
 /// How long a last answer may take once the window is over.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// So long before the first request is due the connections are opened.
+const LEAD: Duration = Duration::from_millis(200);
 
 /// What is asked, and what a right answer looks like.
 #[derive(Clone)]
@@ -121,12 +125,24 @@ pub(crate) fn run(work: &Work, window: Window) -> Result<Sample> {
 
 /// Sends each request once, over so many connections, and measures until the last is answered.
 pub(crate) fn run_through(work: &Work, connections: usize) -> Result<Sample> {
+    let turns = Turns::once(work.requests.count());
+    to_the_end(work, connections, Shared { turns, ..Shared::default() })
+}
+
+/// Sends so many requests at this rate, each when it is due, whether or not earlier ones are answered, and measures until the last
+/// one is. Latency counts from when a request was due: one that waited for a free connection has waited. A request is sent up to a
+/// millisecond late, which is the timer's step.
+pub(crate) fn at_rate(work: &Work, connections: usize, per_second: u32, count: u32) -> Result<Sample> {
+    let pace = Pace::new(Instant::now() + LEAD, per_second, count);
+    to_the_end(work, connections, Shared { pace: Some(pace), ..Shared::default() })
+}
+
+fn to_the_end(work: &Work, connections: usize, shared: Shared) -> Result<Sample> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, async {
-        let turns = Turns::once(work.requests.count());
-        let shared = Rc::new(Shared { turns, ..Shared::default() });
+        let shared = Rc::new(shared);
         let before = Cpu::read(work)?;
-        let started = Instant::now();
+        let started = shared.pace.as_ref().map_or_else(Instant::now, Pace::begins);
         for connection in start(work, connections, &shared) {
             connection.await.context("a connection panicked")?;
         }
@@ -148,6 +164,8 @@ fn start(work: &Work, connections: usize, shared: &Rc<Shared>) -> Vec<JoinHandle
 #[derive(Default)]
 struct Shared {
     turns: Turns,
+    /// When each request is due; none where one follows the answer to the last.
+    pace: Option<Pace>,
     stopped: Cell<bool>,
     tally: RefCell<Sample>,
 }
@@ -222,6 +240,16 @@ fn of_all(processes: &[u32], seconds: fn(u32) -> Result<f64>) -> Result<Option<f
     processes.iter().map(|process| seconds(*process)).sum::<Result<f64>>().map(Some)
 }
 
+impl Shared {
+    /// Waits until the next request may be sent; from when its latency counts, or `None` when there is no other.
+    async fn turn(&self) -> Option<Instant> {
+        let Some(pace) = &self.pace else { return Some(Instant::now()) };
+        let due = pace.next()?;
+        tokio::time::sleep_until(due.into()).await;
+        Some(due)
+    }
+}
+
 /// One connection after the other until the window is over or too much has gone wrong.
 async fn keep_asking(work: Work, address: SocketAddr, shared: Rc<Shared>) {
     let mut chain = work.requests.take_chain();
@@ -257,12 +285,15 @@ async fn use_connection(
     let mut bytes = Vec::with_capacity(16 * 1024);
     let mut count = 0_u64;
     while !shared.stopped.get() {
+        let Some(started) = shared.turn().await else {
+            shared.stopped.set(true);
+            return Ok(());
+        };
         let in_turn = if chain.is_none() { work.requests.next(&shared.turns) } else { None };
         if in_turn.is_none() && shared.turns.ends() {
             shared.stopped.set(true);
             return Ok(());
         }
-        let started = Instant::now();
         let closes = loop {
             let (request, found) = match (in_turn, chain.as_deref_mut().map(Chain::parts)) {
                 (_, Some((request, found))) => (request, Some(found)),
@@ -350,18 +381,13 @@ mod tests {
         address
     }
 
-    fn quiet(address: SocketAddr, requests: Requests, expected: Rc<Expected>) -> Work {
-        Work { addresses: vec![address], requests, expected, servers: Vec::new(), engines: Vec::new() }
+    fn quiet(address: SocketAddr, requests: Requests) -> Work {
+        Work::at(address, None, requests, Expected { status: 200, ..Expected::default() })
     }
 
     fn run_against(address: SocketAddr) -> Sample {
-        let work = Work {
-            addresses: vec![address],
-            requests: Requests::in_turn(vec![wire::request("GET", "/", "h", &[], "")]),
-            expected: Rc::new(Expected { status: 200, ..Expected::default() }),
-            servers: vec![std::process::id()],
-            engines: Vec::new(),
-        };
+        let requests = Requests::in_turn(vec![wire::request("GET", "/", "h", &[], "")]);
+        let work = Work { servers: vec![std::process::id()], ..quiet(address, requests) };
         let time = Duration::from_millis(100);
         run(&work, Window { connections: 3, warm_up: time, measured: time }).unwrap()
     }
@@ -379,10 +405,39 @@ mod tests {
     fn each_request_is_sent_once() {
         let address = serve("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", usize::MAX);
         let requests = (0..50).map(|n| wire::request("GET", &format!("/{n}"), "h", &[], "")).collect();
-        let expected = Rc::new(Expected { status: 200, ..Expected::default() });
-        let work = quiet(address, Requests::in_turn(requests), expected);
-        let sample = run_through(&work, 3).unwrap();
+        let sample = run_through(&quiet(address, Requests::in_turn(requests)), 3).unwrap();
         assert_eq!((sample.answers, sample.errors.len()), (50, 0));
+    }
+
+    #[test]
+    fn requests_are_sent_when_they_are_due_and_all_are_answered() {
+        let address = serve("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", usize::MAX);
+        let work = quiet(address, Requests::in_turn(vec![wire::request("GET", "/", "h", &[], "")]));
+        let sample = at_rate(&work, 3, 500, 50).unwrap();
+        assert_eq!((sample.answers, sample.errors.len()), (50, 0));
+        assert!(sample.seconds >= 49.0 / 500.0, "{} s", sample.seconds);
+    }
+
+    #[test]
+    fn who_waits_for_a_slow_server_has_waited() {
+        use std::io::{Read, Write};
+        const SLOW: Duration = Duration::from_millis(20);
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut block = [0; 4096];
+            while stream.read(&mut block).unwrap_or(0) > 0 {
+                std::thread::sleep(SLOW);
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
+            }
+        });
+        let work = quiet(address, Requests::in_turn(vec![wire::request("GET", "/", "h", &[], "")]));
+        // All ten are due within ten milliseconds, and the last has waited for the nine before it.
+        let sample = at_rate(&work, 1, 1_000, 10).unwrap();
+        assert_eq!((sample.answers, sample.errors.len()), (10, 0));
+        assert!(sample.longest >= 190_000 - 10_000, "{} µs", sample.longest);
+        assert!(sample.p50 >= 80_000, "{} µs", sample.p50);
     }
 
     #[test]
@@ -390,8 +445,7 @@ mod tests {
         let body = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nnext=b";
         let chain = Chain::new(wire::request("GET", "/a", "h", &[], ""), "a", "next=").unwrap();
         let requests = Requests::chained(vec![chain]);
-        let expected = Rc::new(Expected { status: 200, ..Expected::default() });
-        let work = quiet(serve(body, usize::MAX), requests, expected);
+        let work = quiet(serve(body, usize::MAX), requests);
         let time = Duration::from_millis(50);
         let sample = run(&work, Window { connections: 1, warm_up: time, measured: time }).unwrap();
         assert!(sample.answers > 0 && sample.errors.is_empty(), "{:?}", sample.errors);

@@ -12,11 +12,13 @@ mod house;
 mod keys;
 mod limits;
 mod load;
+mod pace;
 mod place;
 mod process;
 mod report;
 mod scenario;
 mod series;
+mod signing;
 mod solo;
 mod wire;
 
@@ -27,7 +29,9 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
 use crate::process::Cores;
-use crate::scenario::{Run, cluster, foreign, generator, revocation, session_check, sign_in, sweep, tokens};
+use crate::scenario::{
+    Run, cluster, foreign, generator, oauth, revocation, session_check, sign_in, sweep, tokens,
+};
 
 // The limits are served with the allocator the product uses.
 #[global_allocator]
@@ -64,6 +68,14 @@ enum Name {
         #[command(flatten)]
         common: Common,
     },
+    /// What clients of OAuth ask, beside bare axum and bare signing: client credentials, codes, refreshing, introspection, UserInfo, the
+    /// key set, discovery, pushed requests; with --url, against any other provider
+    Oauth {
+        #[command(flatten)]
+        common: Common,
+        #[command(flatten)]
+        foreign: oauth::foreign::Options,
+    },
     /// How soon a revocation reaches every verifier, and what a million revocable tokens cost
     Revocation {
         #[command(flatten)]
@@ -84,6 +96,11 @@ enum Name {
     LimitHyper,
     #[command(hide = true)]
     LimitAxum,
+    #[command(hide = true)]
+    LimitSigning {
+        #[command(flatten)]
+        options: signing::Options,
+    },
     #[command(hide = true)]
     RevocationVerifier {
         #[command(flatten)]
@@ -137,11 +154,16 @@ fn run(name: Name) -> Result<()> {
         Name::SignIn { common } => sign_in::run(&common.run(Cores::all()?)),
         Name::Sweep { common } => sweep::run(&common.run(Cores::pin_load()?)),
         Name::Tokens { common } => tokens::run(&common.run(Cores::pin_load()?)),
+        Name::Oauth { common, foreign } => {
+            let run = common.run(Cores::pin_load()?);
+            if foreign.url.is_some() { oauth::foreign::run(&run, &foreign) } else { oauth::run(&run) }
+        }
         Name::Revocation { common } => revocation::run(&common.run(Cores::pin_load()?)),
         Name::Cluster { common } => cluster::run(&common.run(Cores::pin_load()?)),
         Name::Generator { common } => generator::run(&common.run(Cores::pin_load()?)),
         Name::LimitHyper => limits::serve_hyper(),
         Name::LimitAxum => limits::serve_axum(),
+        Name::LimitSigning { options } => signing::serve(&options),
         Name::RevocationVerifier { options } => revocation::verifier::run(&options),
     }
 }

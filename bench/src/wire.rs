@@ -4,9 +4,10 @@
 use std::borrow::Cow;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 const LONGEST_HEAD: usize = 64 * 1024;
 const LONGEST_BODY: usize = 16 * 1024 * 1024;
@@ -249,6 +250,28 @@ impl Line {
             }
         }
     }
+}
+
+/// Sends each request once, over so many connections at the same time; the answers, in the order of the requests.
+pub(crate) fn ask_each(
+    address: SocketAddr,
+    requests: &[Vec<u8>],
+    lines: usize,
+    patience: Duration,
+) -> Result<Vec<Kept>> {
+    let share = requests.len().div_ceil(lines.max(1)).max(1);
+    let answers = thread::scope(|scope| {
+        let ask = |share: &[Vec<u8>]| -> Result<Vec<Kept>> {
+            let mut line = Line::open(address, patience)?;
+            share.iter().map(|request| line.ask(request)).collect()
+        };
+        let asking: Vec<_> = requests.chunks(share).map(|share| scope.spawn(move || ask(share))).collect();
+        let joined = asking.into_iter().map(|asking| asking.join());
+        joined
+            .map(|share| share.map_err(|_| anyhow!("a thread that asks panicked"))?)
+            .collect::<Result<Vec<_>>>()
+    })?;
+    Ok(answers.into_iter().flatten().collect())
 }
 
 fn keep(answer: &Answer<'_>) -> Kept {

@@ -44,7 +44,7 @@ enum Command {
     },
     /// Harms three nodes of the program and their stores while clients use them, and checks what the clients saw
     Chaos(chaos::Chaos),
-    /// Measures: session-check, sign-in, sweep, tokens, revocation, cluster, generator; with --url another server. Further arguments are passed on
+    /// Measures: session-check, sign-in, sweep, tokens, oauth, revocation, cluster, generator; with --url another server. Further arguments are passed on
     Bench {
         /// The scenario
         name: String,

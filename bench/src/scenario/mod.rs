@@ -3,6 +3,7 @@
 pub(crate) mod cluster;
 pub(crate) mod foreign;
 pub(crate) mod generator;
+pub(crate) mod oauth;
 pub(crate) mod revocation;
 pub(crate) mod session_check;
 pub(crate) mod sign_in;
