@@ -43,6 +43,9 @@ pub(crate) struct Work {
     pub(crate) servers: Vec<u32>,
     /// The processes of what the servers ask in their turn, each with its children.
     pub(crate) engines: Vec<u32>,
+    /// Whether the load never sleeps. What wakes a thread that sleeps on another core is charged to whoever sends, some microseconds
+    /// for each answer here; and the slower a server, the more often the load sleeps. Takes a core of the load's own.
+    pub(crate) awake: bool,
 }
 
 impl Work {
@@ -59,6 +62,7 @@ impl Work {
             expected: Rc::new(expected),
             servers: server.into_iter().collect(),
             engines: Vec::new(),
+            awake: false,
         }
     }
 }
@@ -155,6 +159,9 @@ fn to_the_end(work: &Work, connections: usize, shared: Shared) -> Result<Sample>
 }
 
 fn start(work: &Work, connections: usize, shared: &Rc<Shared>) -> Vec<JoinHandle<()>> {
+    if work.awake {
+        tokio::task::spawn_local(stay_awake(Rc::clone(shared)));
+    }
     let addresses = work.addresses.iter().copied().cycle().take(connections);
     addresses
         .map(|address| tokio::task::spawn_local(keep_asking(work.clone(), address, Rc::clone(shared))))
@@ -247,6 +254,13 @@ impl Shared {
         let due = pace.next()?;
         tokio::time::sleep_until(due.into()).await;
         Some(due)
+    }
+}
+
+/// Always has something to do, so that what has arrived is looked for instead of waited for.
+async fn stay_awake(shared: Rc<Shared>) {
+    while !shared.stopped.get() {
+        tokio::task::yield_now().await;
     }
 }
 
@@ -405,15 +419,18 @@ mod tests {
     fn each_request_is_sent_once() {
         let address = serve("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", usize::MAX);
         let requests = (0..50).map(|n| wire::request("GET", &format!("/{n}"), "h", &[], "")).collect();
-        let sample = run_through(&quiet(address, Requests::in_turn(requests)), 3).unwrap();
-        assert_eq!((sample.answers, sample.errors.len()), (50, 0));
+        let work = quiet(address, Requests::in_turn(requests));
+        for awake in [false, true] {
+            let sample = run_through(&Work { awake, ..work.clone() }, 3).unwrap();
+            assert_eq!((sample.answers, sample.errors.len()), (50, 0));
+        }
     }
 
     #[test]
     fn requests_are_sent_when_they_are_due_and_all_are_answered() {
         let address = serve("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", usize::MAX);
         let work = quiet(address, Requests::in_turn(vec![wire::request("GET", "/", "h", &[], "")]));
-        let sample = at_rate(&work, 3, 500, 50).unwrap();
+        let sample = at_rate(&Work { awake: true, ..work }, 3, 500, 50).unwrap();
         assert_eq!((sample.answers, sample.errors.len()), (50, 0));
         assert!(sample.seconds >= 49.0 / 500.0, "{} s", sample.seconds);
     }

@@ -57,6 +57,11 @@ impl Run {
         if self.quick { full / 100 } else { full }
     }
 
+    /// The same by a load that never sleeps, where it has a core of its own.
+    pub(crate) fn awake(&self, work: Work) -> Work {
+        Work { awake: self.cores.load().is_some(), ..work }
+    }
+
     /// How the rounds were run, as a sentence.
     pub(crate) fn rounds_text(&self) -> String {
         let place = if self.cores.server().is_some() {

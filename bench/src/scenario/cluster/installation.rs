@@ -180,6 +180,7 @@ impl Installation {
             expected: Rc::new(expected),
             servers: nodes.iter().map(|node| node.running.id()).collect(),
             engines: self.engines(),
+            awake: false,
         }
     }
 

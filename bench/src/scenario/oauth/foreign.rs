@@ -128,6 +128,7 @@ impl Plan<'_> {
             tokens => match asking::refresh(provider, client, tokens) {
                 Err(why) => self.leave_out(REFRESH, &format!("{why:#}")),
                 Ok(work) => {
+                    let work = self.run.awake(work);
                     // A rotated token is one connection's.
                     let window = self.run.window(CONNECTIONS.min(tokens.len()));
                     self.steps.push(Step::new(REFRESH, move || load::run(&work, window)));

@@ -86,6 +86,7 @@ impl<'a> Step<'a> {
 
     /// As much as connections that never rest get answered.
     fn load(run: &'a Run, label: impl Into<String>, work: Work) -> Self {
+        let work = run.awake(work);
         Self::new(label, move || load::run(&work, run.window(CONNECTIONS)))
     }
 
@@ -183,7 +184,9 @@ pub(crate) fn run(run: &Run) -> Result<()> {
         load(KEYS, asking::keys(&provider))?,
         load(DISCOVERY, asking::discovery(&provider))?,
         load(PUSHED, asking::pushed(&provider, &clients.app, REDIRECT_URI, SCOPE))?,
-        Step::new(EXCHANGE, || load::run_through(&desk.exchange(exchanged as usize)?, CONNECTIONS)),
+        Step::new(EXCHANGE, || {
+            load::run_through(&run.awake(desk.exchange(exchanged as usize)?), CONNECTIONS)
+        }),
         Step::new(EXCHANGE_AT_RATE, || {
             load::at_rate(&desk.exchange(at_rate as usize)?, CONNECTIONS, RATE, at_rate)
         }),
