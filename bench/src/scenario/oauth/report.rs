@@ -96,7 +96,8 @@ pub(super) fn foreign(run: &Run, label: &str, series: Vec<Series>, left_out: &[S
 }
 
 fn limits_text() -> String {
-    "While requests come as fast as they can, the load generator never sleeps, so that no server is charged for waking it. The limit is bare axum, which answers \"hello\" to the shortest request; where an access token is signed it is \
+    "While requests come as fast as they can, the load generator never sleeps, so that no server is charged for waking it. \
+     The limit is bare axum, which answers \"hello\" to the shortest request; where an access token is signed it is \
      1 / (1/axum + 1/signing), with the bare cryptographic library signing the bytes of such a token in a process of its own, \
      on the server's core. The limits ran beside the provider without connections while it was measured."
         .to_owned()
