@@ -96,10 +96,13 @@ pub(super) async fn begin(
     let given = given(client, authorized, &whole, bound);
     let offline = given.session.is_none();
     let grant = app.tokens.grants.begin_as(id, given, now).await?.ok_or_else(invalid)?;
-    // Hung on the session, so that it ends with it; an offline one, so that the client is told of the end.
-    let hung = crate::oauth::hang(app, &session.record, &grant.record, now).await?;
-    let listed = app.oauth.consents.with_grant(authorized.person, &client.client_id, id, now).await?;
-    if !hung || !listed {
+    // Hung on the session, so that it ends with it; an offline one, so that the client is told of the end. What it rests on is
+    // another record: both go into one group commit.
+    let (hung, listed) = tokio::join!(
+        crate::oauth::hang(app, &session.record, &grant.record, now),
+        app.oauth.consents.with_grant(authorized.person, &client.client_id, id, now),
+    );
+    if !(hung? && listed?) {
         app.tokens.grants.end(id, Ending::Asked, now).await?;
         return Err(invalid().into());
     }
