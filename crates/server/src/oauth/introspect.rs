@@ -1,11 +1,18 @@
 //! `POST /oauth/introspect` (RFC 7662): says what a token is, to those who may know. Whatever is not active is the same answer.
 
+use std::borrow::Cow;
+
 use gateward_guard::{Accountable, People};
 use gateward_kernel::claims::StandardScope;
+use gateward_kernel::confirmation::Confirmation;
 use gateward_kernel::grant::RefreshToken;
 use gateward_kernel::oauth::client::SubjectType;
 use gateward_kernel::oauth::{Client, OAuthCode, OAuthError};
-use serde_json::{Map, Value, json};
+use gateward_kernel::record::Loaded;
+use gateward_kernel::time::Moment;
+use gateward_kernel::token::Scope;
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::call::{Answered, Call, Trouble, json_answer};
 use super::client_auth;
@@ -23,29 +30,34 @@ pub async fn answer(call: Call) -> Answered {
         )
         .into());
     }
-    let found = facts(&call, caller).await?;
-    let told = found.unwrap_or_else(|| Map::from_iter([("active".to_owned(), false.into())]));
-    if wants_jwt(&call) {
-        return signed(&call, caller, &told);
-    }
-    json_answer(http::StatusCode::OK, &told)
-}
-
-/// What may be told of the token, if it is active and the caller's business.
-async fn facts(call: &Call, caller: &Client) -> Result<Option<Map<String, Value>>, Trouble> {
     let token = call.required("token")?;
     if let Ok(token) = RefreshToken::read(token.as_bytes()) {
-        return refresh_token(call, caller, &token).await;
+        let told = Box::pin(refresh_token(&call, caller, &token)).await?;
+        return tell(&call, caller, &told.unwrap_or_else(inactive));
     }
     let found = match bearer::inspect_in_memory(&call.app, token.as_bytes(), call.now) {
         Some(found) => found,
-        None => bearer::inspect(&call.app, token.as_bytes(), call.now).await?,
+        None => Box::pin(bearer::inspect(&call.app, token.as_bytes(), call.now)).await?,
     };
-    let Some(found) = found else { return Ok(None) };
-    if !may_know(call, caller, &found) {
-        return Ok(None);
+    let Some(found) = found.filter(|found| may_know(caller, found)) else {
+        return tell(&call, caller, &inactive());
+    };
+    // The client may have been taken away.
+    match call.app.oauth.clients.find_or_first_party(&found.facts.client, call.now).await? {
+        None => tell(&call, caller, &inactive()),
+        Some(client) => tell(&call, caller, &active(&call, caller, &found, client.as_deref())),
     }
-    access_token(call, caller, &found).await
+}
+
+fn inactive() -> Value {
+    json!({ "active": false })
+}
+
+fn tell(call: &Call, caller: &Client, told: &impl Serialize) -> Answered {
+    match wants_jwt(call) {
+        true => signed(call, caller, told),
+        false => json_answer(http::StatusCode::OK, told),
+    }
 }
 
 /// Whether the caller may know what the person is called here: a resource that checks everybody's tokens, and whoever was granted names. A
@@ -59,88 +71,93 @@ fn may_name(caller: &Client, found: &Inspected) -> bool {
 }
 
 /// Who asked for the token, who it is for, or who checks tokens for everybody (RFC 7662 §4).
-fn may_know(call: &Call, caller: &Client, found: &Inspected) -> bool {
+fn may_know(caller: &Client, found: &Inspected) -> bool {
     let metadata = &caller.metadata;
     let is_resource = || metadata.gateward_resources.iter().any(|own| found.facts.is_for(own));
     let is_named = || found.facts.is_for(&caller.client_id);
-    let _ = call;
     found.facts.client == caller.client_id
         || metadata.gateward_introspects && (is_resource() || metadata.gateward_resources.is_empty())
         || is_named()
 }
 
-async fn access_token(
-    call: &Call,
+/// What is told of an access token that is active (RFC 7662 §2.2).
+#[derive(Serialize)]
+struct Active<'a> {
+    active: bool,
+    iss: &'a str,
+    client_id: &'a str,
+    token_type: &'static str,
+    exp: i64,
+    iat: i64,
+    aud: Audiences<'a>,
+    sub: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    username: Option<&'a str>,
+    #[serde(skip_serializing_if = "Scope::is_empty")]
+    scope: &'a Scope,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cnf: Option<&'a Confirmation>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jti: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acr: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    act: Option<&'a Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_time: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authorization_details: Option<&'a Value>,
+}
+
+/// One name, or a list of several.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Audiences<'a> {
+    One(&'a str),
+    All(&'a [Box<str>]),
+}
+
+/// `client` is the one the token was issued to; nothing for people's own apps.
+fn active<'a>(
+    call: &'a Call,
     caller: &Client,
-    found: &Inspected,
-) -> Result<Option<Map<String, Value>>, Trouble> {
+    found: &'a Inspected,
+    client: Option<&Loaded<Client>>,
+) -> Active<'a> {
     let facts = &found.facts;
-    // The client may have been taken away.
-    let Some(client) = call.app.oauth.clients.find_or_first_party(&facts.client, call.now).await? else {
-        return Ok(None);
-    };
-    let mut told = Map::new();
-    let mut put = |name: &str, value: Value| drop(told.insert(name.to_owned(), value));
-    put("active", true.into());
-    put("iss", call.app.tokens.mint.issuer().into());
-    put("client_id", (*facts.client).into());
-    put("token_type", if facts.confirmation.jkt.is_some() { "DPoP" } else { "Bearer" }.into());
-    put("exp", facts.expires.seconds().into());
-    put("iat", facts.issued.seconds().into());
-    put(
-        "aud",
-        match facts.audiences.as_slice() {
-            [one] => (**one).into(),
-            all => all.iter().map(|one| Value::from(&**one)).collect::<Vec<_>>().into(),
+    let person = found.person.as_ref().map(|person| person.person());
+    Active {
+        active: true,
+        iss: call.app.tokens.mint.issuer(),
+        client_id: &facts.client,
+        token_type: if facts.confirmation.jkt.is_some() { "DPoP" } else { "Bearer" },
+        exp: facts.expires.seconds(),
+        iat: facts.issued.seconds(),
+        aud: match facts.audiences.as_slice() {
+            [one] => Audiences::One(one),
+            all => Audiences::All(all),
         },
-    );
-    if !facts.scope.is_empty() {
-        put("scope", facts.scope.to_string().into());
+        sub: match (person, client) {
+            (Some(person), Some(client)) => call.app.oauth.subject(&client.record, person.id).into(),
+            (Some(person), None) => person.id.to_string().into(),
+            (None, _) => Cow::Borrowed(&facts.client),
+        },
+        username: person.filter(|_| may_name(caller, found)).map(|person| person.name.as_str()),
+        scope: &facts.scope,
+        cnf: Some(&facts.confirmation).filter(|bound| !bound.is_none()),
+        jti: facts.jti.as_deref(),
+        acr: facts.acr.as_deref(),
+        act: facts.act.as_ref(),
+        auth_time: facts.authenticated.map(Moment::seconds),
+        authorization_details: found
+            .grant
+            .as_ref()
+            .and_then(|grant| grant.record.extent.as_ref()?.details.as_ref()),
     }
-    if !facts.confirmation.is_none() {
-        put("cnf", json!(facts.confirmation));
-    }
-    for (name, value) in [("jti", &facts.jti), ("acr", &facts.acr)] {
-        if let Some(text) = value {
-            put(name, (**text).into());
-        }
-    }
-    if let Some(act) = &facts.act {
-        put("act", act.clone());
-    }
-    if let Some(at) = facts.authenticated {
-        put("auth_time", at.seconds().into());
-    }
-    match &found.person {
-        Some(person) => {
-            let person = person.person();
-            put(
-                "sub",
-                match &client {
-                    Some(client) => call.app.oauth.subject(&client.record, person.id),
-                    None => person.id.to_string(),
-                }
-                .into(),
-            );
-            if may_name(caller, found) {
-                put("username", person.name.as_str().into());
-            }
-        }
-        None => put("sub", (*facts.client).into()),
-    }
-    let details = found.grant.as_ref().and_then(|grant| grant.record.extent.as_ref()?.details.clone());
-    if let Some(details) = details {
-        put("authorization_details", details);
-    }
-    Ok(Some(told))
 }
 
 /// Only for the client that holds it.
-async fn refresh_token(
-    call: &Call,
-    caller: &Client,
-    token: &RefreshToken,
-) -> Result<Option<Map<String, Value>>, Trouble> {
+async fn refresh_token(call: &Call, caller: &Client, token: &RefreshToken) -> Result<Option<Value>, Trouble> {
     let (app, now) = (&call.app, call.now);
     let Some((grant, generation)) = app.tokens.grants.of_token(token, now).await? else { return Ok(None) };
     let grant = &grant.record;
@@ -159,7 +176,7 @@ async fn refresh_token(
             return Ok(None);
         }
     }
-    let told = json!({
+    Ok(Some(json!({
         "active": true,
         "iss": app.tokens.mint.issuer(),
         "client_id": grant.client,
@@ -168,8 +185,7 @@ async fn refresh_token(
         "iat": grant.rotated.seconds(),
         "exp": grant.expires().seconds(),
         "token_type": "refresh_token",
-    });
-    Ok(told.as_object().cloned())
+    })))
 }
 
 /// Whether the answer is to be signed (RFC 9701 §4).
@@ -179,7 +195,7 @@ fn wants_jwt(call: &Call) -> bool {
     accepted.any(|value| value.contains("application/token-introspection+jwt"))
 }
 
-fn signed(call: &Call, caller: &Client, told: &Map<String, Value>) -> Answered {
+fn signed(call: &Call, caller: &Client, told: &impl Serialize) -> Answered {
     let algorithm =
         caller.metadata.introspection_signed_response_alg.unwrap_or_else(|| caller.metadata.id_token_alg());
     let claims = json!({
