@@ -150,7 +150,7 @@ impl Clients {
             return Ok(Some(fixed.clone()));
         }
         match (self.book.load(key, now).await?, &self.documents) {
-            (None, Some(documents)) => Ok(documents.find(client_id, &self.rules, now).await),
+            (None, Some(documents)) => Ok(Box::pin(documents.find(client_id, &self.rules, now)).await),
             (found, _) => Ok(found),
         }
     }

@@ -174,7 +174,7 @@ pub async fn used(app: &App, client: &Client, now: Moment) {
         };
         app.oauth.clients.change(&client.client_id, now, decide).await
     };
-    if let Err(fault) = kept.await {
+    if let Err(fault) = Box::pin(kept).await {
         tracing::warn!(client = %client.client_id, %fault, "the use of a client could not be noted");
     }
 }
