@@ -45,7 +45,8 @@ pub async fn key(
     }
     let trouble = |cause: String| Fault::new("keys of the client", FaultKind::Unavailable, cause);
     let fits = move |set: &JwkSet| EncryptingKey::among(set, algorithm, encryption).is_some();
-    let set = Box::pin(keys::that(app, client, fits, now)).await.map_err(|problem| trouble(problem.to_string()))?;
+    let set =
+        Box::pin(keys::that(app, client, fits, now)).await.map_err(|problem| trouble(problem.to_string()))?;
     let key = EncryptingKey::among(&set, algorithm, encryption);
     key.map(Some).ok_or_else(|| trouble(format!("the client has no key for {algorithm}")))
 }
