@@ -165,16 +165,16 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let mut told = Told {
-        client: String::new(),
+        client_id: None,
         request: call.request.clone(),
         endpoint: endpoint.path,
         from_pages: endpoint.from_pages,
-        is_basic: call.headers.contains_key(AUTHORIZATION),
+        authorization: call.headers.get(AUTHORIZATION).cloned(),
     };
     if let Err(trouble) = read(&mut call, endpoint, query, peer, body).await {
         return told.tell(trouble);
     }
-    told.client = super::client_auth::claimed(&call);
+    told.client_id = call.optional("client_id").map(str::to_owned);
     match (endpoint.handler)(call).await {
         Ok(response) => response,
         Err(trouble) => told.tell(trouble),
@@ -300,9 +300,9 @@ struct Told {
     request: String,
     endpoint: &'static str,
     from_pages: bool,
-    is_basic: bool,
-    /// Which client it says it is, empty when it does not say that; nothing is proved.
-    client: String,
+    /// By which the client said who it is, if it did.
+    client_id: Option<String>,
+    authorization: Option<HeaderValue>,
 }
 
 impl Told {
@@ -354,7 +354,8 @@ impl Told {
     }
 
     fn error(&self, error: &OAuthError, challenges: &[HeaderValue]) -> Response<Body> {
-        let (request, endpoint, client) = (&self.request, self.endpoint, &self.client);
+        let client = super::client_auth::claimed(self.client_id.as_deref(), self.authorization.as_ref());
+        let (request, endpoint) = (&self.request, self.endpoint);
         let (code, description) = (error.code.name(), &*error.description);
         match error.code.loudness() {
             Loudness::Debug => tracing::debug!(request, endpoint, client, code, description, "refused"),
@@ -368,7 +369,7 @@ impl Told {
             response.headers_mut().append(WWW_AUTHENTICATE, challenge.clone());
         }
         // Whoever came with the header learns which scheme is taken (RFC 6749 §5.2).
-        if error.code == OAuthCode::InvalidClient && self.is_basic {
+        if error.code == OAuthCode::InvalidClient && self.authorization.is_some() {
             response
                 .headers_mut()
                 .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"gateward\""));

@@ -6,6 +6,7 @@ use data_encoding::BASE64;
 use gateward_kernel::oauth::client::AuthMethod;
 use gateward_kernel::oauth::{Client, OAuthCode, OAuthError};
 use gateward_kernel::record::Loaded;
+use http::HeaderValue;
 use http::header::AUTHORIZATION;
 use zeroize::Zeroizing;
 
@@ -51,12 +52,11 @@ pub async fn authenticate(call: &Call) -> Result<Arc<Loaded<Client>>, Trouble> {
     Ok(client)
 }
 
-/// Which client the call says it is from, for the log: nothing is proved, and nothing said when it does not look like a name.
-pub fn claimed(call: &Call) -> String {
-    let named = match call.optional("client_id") {
-        Some(name) => Some(name.to_owned()),
-        None => basic(call).ok().flatten().map(|(name, _)| name),
-    };
+/// Which client a call says it is from, for the log: by its parameter, else by its header. Nothing is proved, and nothing said when it
+/// does not look like a name.
+pub fn claimed(parameter: Option<&str>, header: Option<&HeaderValue>) -> String {
+    let by_header = || credential(header?).ok().map(|(name, _)| name);
+    let named = parameter.map(str::to_owned).or_else(by_header);
     let is_name =
         |name: &String| name.len() <= LONGEST_NAME && name.chars().all(|one| one.is_ascii_graphic());
     named.filter(is_name).unwrap_or_default()
@@ -124,8 +124,12 @@ fn basic(call: &Call) -> Result<Option<(String, Zeroizing<String>)>, Trouble> {
     if all.next().is_some() {
         return Err(OAuthError::request("there are several Authorization headers").into());
     }
+    credential(value).map(Some)
+}
+
+fn credential(header: &HeaderValue) -> Result<(String, Zeroizing<String>), Trouble> {
     let bad = || invalid("the Authorization header is no Basic credential");
-    let (scheme, credential) = value.as_bytes().split_at_checked(6).ok_or_else(bad)?;
+    let (scheme, credential) = header.as_bytes().split_at_checked(6).ok_or_else(bad)?;
     if !scheme.eq_ignore_ascii_case(b"basic ") {
         return Err(bad());
     }
@@ -133,5 +137,5 @@ fn basic(call: &Call) -> Result<Option<(String, Zeroizing<String>)>, Trouble> {
     let text = std::str::from_utf8(&decoded).map_err(|_| bad())?;
     let (name, secret) = text.split_once(':').ok_or_else(bad)?;
     let decode = |part: &str| form::decode(part.as_bytes()).map_err(|_| bad());
-    Ok(Some((decode(name)?, Zeroizing::new(decode(secret)?))))
+    Ok((decode(name)?, Zeroizing::new(decode(secret)?)))
 }
