@@ -145,9 +145,12 @@ fn to_the_end(work: &Work, connections: usize, shared: Shared) -> Result<Sample>
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, async {
         let shared = Rc::new(shared);
-        let before = Cpu::read(work)?;
-        let started = shared.pace.as_ref().map_or_else(Instant::now, Pace::begins);
-        for connection in start(work, connections, &shared) {
+        let connections = start(work, connections, &shared);
+        if let Some(pace) = &shared.pace {
+            tokio::time::sleep_until(pace.begins().into()).await;
+        }
+        let (before, started) = (Cpu::read(work)?, Instant::now());
+        for connection in connections {
             connection.await.context("a connection panicked")?;
         }
         let seconds = started.elapsed().as_secs_f64();
