@@ -23,6 +23,7 @@ mod jwt_bearer;
 mod legacy;
 mod logout;
 mod machines;
+mod metadata;
 mod mtls;
 mod pairwise;
 mod par;
