@@ -29,7 +29,7 @@ struct Place<'a> {
 
 const TOKEN: Place<'static> = Place { method: "POST", path: "/oauth/token", token: None };
 
-fn ath(token: &str) -> String {
+pub(crate) fn ath(token: &str) -> String {
     BASE64URL_NOPAD.encode(Digest::of(token.as_bytes()).as_bytes())
 }
 
@@ -185,6 +185,8 @@ async fn no_wrong_proof_is_taken_and_none_spends_anything() {
         ("c", json!({ "htu": format!("{address}?x=1#y") })),
         ("d", json!({ "htu": address.replace("http:", "HTTP:").replace("/token", "/./%74oken") })),
         ("e", json!({ "jti": "j".repeat(256) })),
+        ("f", json!({ "nbf": now + 30, "exp": now - 29 })),
+        ("g", json!({ "nbf": now, "exp": now + 60 })),
     ] {
         ask(&own.sign(&merged(content(&house, TOKEN, name), &change))).await.expect(200);
     }

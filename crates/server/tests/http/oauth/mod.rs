@@ -14,6 +14,7 @@ mod documents;
 mod dpop;
 mod encryption;
 mod exchange;
+mod fapi;
 mod flow;
 mod front_channel;
 mod grants;
