@@ -257,6 +257,14 @@ async fn a_client_signs_by_the_algorithm_it_has_registered() {
     let assertion = signed(&own, ES256, "JWT", &content(&house, "app", "j"));
     let answer = present(&house, "/oauth/token", &assertion, &CREDENTIALS).await;
     assert_eq!(told_no(&answer), (401, "invalid_client".into()));
+    // Also where one key could sign by both, as an RSA key can (FAPI 2.0 Security Profile §5.4.1).
+    let rsa = Jwk::generate_rsa(2048).unwrap();
+    let more = json!({ "token_endpoint_auth_signing_alg": "PS256", "jwks": key_set(&rsa) });
+    self::app(&house, "rsa", more).await;
+    for (algorithm, status) in [(SignatureAlgorithm::Rs256, 401), (SignatureAlgorithm::Ps256, 200)] {
+        let assertion = signed(&rsa, algorithm, "JWT", &content(&house, "rsa", "j"));
+        present(&house, "/oauth/token", &assertion, &CREDENTIALS).await.expect(status);
+    }
     // One that has registered another method is not known by an assertion, whoever signs it.
     for (id, more) in [
         ("basic", json!({ "token_endpoint_auth_method": "client_secret_basic" })),

@@ -86,6 +86,8 @@ async fn a_person_signs_in_agrees_and_the_client_goes_on_by_itself() {
     let posted =
         house.browser().form("/oauth/userinfo", &[("access_token", &access)]).await.expect(200).json();
     assert_eq!(posted, seen);
+    let mut bearer = house.browser().with("Authorization", &format!("Bearer {access}"));
+    assert_eq!(bearer.send("POST", "/oauth/userinfo", &[], b"").await.expect(200).json(), seen);
     // Refreshed: the same person, who signed in when they did.
     house.advance(Duration::from_secs(60));
     let next = refresh(&house, &app, &text(&first, "refresh_token")).await.expect(200).json();
@@ -193,15 +195,29 @@ async fn the_answer_travels_as_a_form_when_that_is_asked_for() {
     let policy = page.header("content-security-policy").unwrap();
     assert!(policy.contains("form-action https://app.example 'self'"), "{policy}");
     redeem(&house, &app, &hidden(&page, "code")).await.expect(200);
+    // It goes on by itself.
+    let script = gateward::face::assets::href("form-post.js").unwrap();
+    assert!(html.replace("&#x2f;", "/").contains(&format!("<script src=\"{script}\"")), "{html}");
+    let script = browser.get(script).await.expect(200).text();
+    assert!(script.contains("document.getElementById(\"form-post\").submit();"), "{script}");
     // Errors travel the same way.
-    let page = browser
-        .get(&request(&app, &[("response_mode", "form_post"), ("prompt", "nonsense")]))
-        .await
-        .expect(200);
-    assert_eq!(
-        (hidden(&page, "error").as_str(), hidden(&page, "state").as_str()),
-        ("invalid_request", "the state")
-    );
+    for (name, value, code) in [
+        ("prompt", "nonsense", "invalid_request"),
+        ("response_type", "", "invalid_request"),
+        ("response_type", "nonsense", "unsupported_response_type"),
+    ] {
+        let asked = [("response_mode", "form_post"), (name, value)];
+        let page = browser.get(&request(&app, &asked)).await.expect(200);
+        let told = (hidden(&page, "error"), hidden(&page, "state"));
+        assert_eq!(told, (code.into(), "the state".into()), "{name}={value}");
+    }
+    // A sign-in page may end there as well: browsers look at each address that a form is led to.
+    let led = house.browser().get(&request(&app, &[("response_mode", "form_post")])).await.expect(303);
+    let page = house.browser().get(led.header("location").unwrap()).await.expect(200);
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(policy.contains("form-action https://app.example 'self'"), "{policy}");
+    let plain = house.browser().get("/login").await.expect(200);
+    assert!(plain.header("content-security-policy").unwrap().contains("form-action 'self'"));
     // A redirect URI keeps its query.
     let other = "https://app.example/other?a=b";
     let answer = agree(&mut browser, &request(&app, &[("redirect_uri", other)])).await;
@@ -413,5 +429,40 @@ async fn pages_show_the_picture_of_a_client() {
     let consent = house.signed_in("ann").await.get(&request(&app, &[])).await.expect(200).text();
     for page in [login, consent] {
         assert!(page.replace("&#x2f;", "/").contains(picture), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_not_sent_does_not_come_back() {
+    let house = house().await;
+    let app = client(&house, "app", json!({})).await;
+    let mut ann = house.signed_in("ann").await;
+    let answer = told(&agree(&mut ann, &request(&app, &[("state", ""), ("nonce", "")])).await);
+    assert_eq!(answer.keys().collect::<Vec<_>>(), ["code", "iss"]);
+    let tokens = redeem(&house, &app, &answer["code"]).await.expect(200).json();
+    let claims = verified(&house, &text(&tokens, "id_token")).await.1;
+    assert_eq!((&claims["aud"], claims.get("nonce")), (&json!("app"), None));
+}
+
+#[tokio::test]
+async fn pages_link_to_what_a_client_says_of_itself() {
+    let house = house().await;
+    let more = json!({
+        "client_uri": "https://app.example/", "policy_uri": "https://app.example/policy",
+        "tos_uri": "https://app.example/terms",
+    });
+    let (app, plain) = (client(&house, "app", more).await, client(&house, "plain", json!({})).await);
+    for (app, links) in [(&app, 3), (&plain, 0)] {
+        let led = house.browser().get(&request(app, &[])).await.expect(303);
+        let login = house.browser().get(led.header("location").unwrap()).await.expect(200).text();
+        let consent = house.signed_in("ann").await.get(&request(app, &[])).await.expect(200).text();
+        for page in [login, consent] {
+            let page = page.replace("&#x2f;", "/");
+            let found = ["", "policy", "terms"]
+                .iter()
+                .filter(|path| page.contains(&format!("<a href=\"https://app.example/{path}\"")))
+                .count();
+            assert_eq!(found, links, "{page}");
+        }
     }
 }

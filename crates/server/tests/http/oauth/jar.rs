@@ -280,3 +280,19 @@ async fn nobody_sends_this_program_to_its_neighbours_by_a_request_uri() {
     }
     assert_eq!(site.count(), 0);
 }
+
+/// An RSA key can sign by both; what the client has registered counts (FAPI 2.0 Security Profile §5.4.1).
+#[tokio::test]
+async fn a_client_of_fapi_signs_by_no_rs256() {
+    let house = house().await;
+    let rsa = Jwk::generate_rsa(2048).unwrap();
+    let more = json!({
+        "jwks": key_set(&rsa), "request_object_signing_alg": "PS256", "require_signed_request_object": true,
+    });
+    let app = client(&house, "app", more).await;
+    for (algorithm, status) in [(SignatureAlgorithm::Rs256, 400), (SignatureAlgorithm::Ps256, 201)] {
+        let object = signed(&rsa, algorithm, TYPE, &content(&house, &app, json!({})));
+        let answer = post(&house, &app, "/oauth/par", &[("request", &object)]).await.expect(status);
+        assert!(status == 201 || refused(&answer) == "invalid_request_object");
+    }
+}

@@ -99,6 +99,7 @@ async fn each_type_yields_what_it_names_bound_together_and_no_more() {
             let tokens = redeem(&house, &app, &told["code"]).await.expect(200).json();
             let claims = verified(&house, &text(&tokens, "id_token")).await.1;
             assert_eq!((&claims["sub"], &claims["nonce"]), (&json!(id), &json!("the nonce")));
+            assert_eq!(claims["iss"], house.app.origin.as_str());
             assert_eq!(claims["at_hash"], half(&text(&tokens, "access_token")));
             assert!(tokens["refresh_token"].is_string());
         }
@@ -162,6 +163,47 @@ async fn errors_travel_in_the_fragment_and_give_nothing() {
     let page = agree(&mut ann, &request(&app, &asked)).await.expect(200);
     let claims = verified(&house, &hidden(&page, "id_token")).await.1;
     assert_eq!(claims["c_hash"], half(&hidden(&page, "code")));
+}
+
+#[tokio::test]
+async fn a_form_carries_them_as_well() {
+    let house = house().await;
+    let app = client(&house, "app", metadata(json!({ "gateward_consent": "skip" }))).await;
+    let mut ann = house.signed_in("ann").await;
+    for kind in legacy() {
+        let name = kind.to_string();
+        let asked = [("response_type", name.as_str()), ("response_mode", "form_post")];
+        let page = ann.get(&request(&app, &asked)).await.expect(200);
+        assert_eq!(hidden(&page, "state"), "the state", "{name}");
+        for (is_due, field) in
+            [(kind.code, "code"), (kind.id_token, "id_token"), (kind.token, "access_token")]
+        {
+            assert_eq!(page.text().contains(&format!("name=\"{field}\"")), is_due, "{name}: {field}");
+        }
+        if kind.id_token {
+            let claims = verified(&house, &hidden(&page, "id_token")).await.1;
+            assert_eq!(claims["nonce"], "the nonce", "{name}");
+        }
+        if kind.token {
+            userinfo(&house, &hidden(&page, "access_token")).await.expect(200);
+        }
+        if kind.code {
+            redeem(&house, &app, &hidden(&page, "code")).await.expect(200);
+        }
+    }
+}
+
+/// A nonce is due where an ID token comes by the address, and there alone.
+#[tokio::test]
+async fn a_code_and_a_token_need_no_nonce() {
+    let house = house().await;
+    let app = old(&house, "app").await;
+    let mut ann = house.signed_in("ann").await;
+    let asked = [("response_type", "code token"), ("nonce", "")];
+    let answer = told(&agree(&mut ann, &request(&app, &asked)).await);
+    userinfo(&house, &answer["access_token"]).await.expect(200);
+    let tokens = redeem(&house, &app, &answer["code"]).await.expect(200).json();
+    assert_eq!(verified(&house, &text(&tokens, "id_token")).await.1.get("nonce"), None);
 }
 
 #[tokio::test]

@@ -500,3 +500,41 @@ async fn who_let_themselves_in_fill_no_store() {
         assert!(good > 0 && last.header("retry-after").is_some(), "{path}");
     }
 }
+
+#[tokio::test]
+async fn addresses_are_kept_as_they_were_registered() {
+    let house = open("").await;
+    let more = json!({
+        "initiate_login_uri": "https://app.example/begin", "backchannel_logout_uri": "https://app.example/out",
+    });
+    let registered = register(&house, more.clone()).await.expect(201).json();
+    let (mut own, path) = manager(&house, &registered);
+    let read = own.get(&path).await.expect(200).json();
+    for (name, address) in more.as_object().unwrap() {
+        assert_eq!((&registered[name], &read[name]), (address, address), "{name}");
+    }
+}
+
+/// The other half of `registering_asks_nobody_for_keys`: they are fetched when the client comes with an assertion.
+#[tokio::test]
+async fn keys_are_fetched_from_where_the_client_has_registered_them() {
+    let site = Site::open().await;
+    let house = open_beside(&site.settings(), "").await;
+    let (own, other) = (key(SignatureAlgorithm::Es256), key(SignatureAlgorithm::Es256));
+    site.says("/keys", "application/json", key_set(&own).to_string());
+    let more = json!({ "token_endpoint_auth_method": "private_key_jwt", "jwks_uri": site.url("/keys") });
+    let app = known(&register(&house, more).await.expect(201).json());
+    let code = super::code(&house, &app, &[]).await;
+    for (key, status) in [(&other, 401), (&own, 200)] {
+        let now = house.now().seconds();
+        let claims = json!({
+            "iss": app.id, "sub": app.id, "aud": house.app.origin, "iat": now, "exp": now + 60, "jti": "j",
+        });
+        let assertion = super::signed(key, SignatureAlgorithm::Es256, "JWT", &claims);
+        let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+        let proof = [("client_assertion_type", kind), ("client_assertion", assertion.as_str())];
+        let fields = [&super::redemption(&code)[..], &proof].concat();
+        house.browser().form("/oauth/token", &fields).await.expect(status);
+    }
+    assert!(site.count() > 0);
+}
