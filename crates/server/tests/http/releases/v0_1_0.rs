@@ -1,5 +1,7 @@
 //! The records of 0.1.0, with everything in them that may be there.
 
+mod oauth;
+
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -76,9 +78,8 @@ async fn sessions() {
     holds(RELEASE, "roster", Roster::of(PERSON, Entry { id: SESSION, ends: NOW + HOUR })).await;
 }
 
-#[tokio::test]
-async fn grants_and_tokens() {
-    let given = Given {
+fn given() -> Given {
+    Given {
         person: PERSON,
         client: "first-party".into(),
         session: Some(SESSION),
@@ -87,15 +88,16 @@ async fn grants_and_tokens() {
         audience: Audience::all(["https://api.example.com", "https://other.example.com"]).unwrap(),
         scope: "read write".parse().unwrap(),
         extent: None,
-    };
-    let policy = RefreshPolicy { grace: HOUR, idle: HOUR * 2, absolute: HOUR * 24 };
-    let place = |index| StatusIndex { list: LIST, index, closes: NOW + HOUR };
-    let grant = Grant::begin(GRANT, given.clone(), &SeededEntropy::new(1), NOW, &policy);
-    let grant = written(grant.placed(place(7)).placed(place(8)).refresh(0, NOW + HOUR, &policy));
-    holds(RELEASE, "grant", grant.clone()).await;
-    holds(RELEASE, "grant-ended", grant.end(Ending::Reused, NOW + HOUR)).await;
-    holds(RELEASE, "grant-given-back", grant.end(Ending::Asked, NOW + HOUR)).await;
-    let token = AccessToken {
+    }
+}
+
+fn refreshing() -> RefreshPolicy {
+    RefreshPolicy { grace: HOUR, idle: HOUR * 2, absolute: HOUR * 24 }
+}
+
+fn access_token() -> AccessToken {
+    let given = given();
+    AccessToken {
         id: AccessTokenId::from_bytes([5; 16]),
         digest: Digest::of(b"token"),
         grant: Some(GRANT),
@@ -111,8 +113,18 @@ async fn grants_and_tokens() {
         act: None,
         issued: NOW,
         expires: NOW + HOUR,
-    };
-    holds(RELEASE, "access-token", token).await;
+    }
+}
+
+#[tokio::test]
+async fn grants_and_tokens() {
+    let place = |index| StatusIndex { list: LIST, index, closes: NOW + HOUR };
+    let grant = Grant::begin(GRANT, given(), &SeededEntropy::new(1), NOW, &refreshing());
+    let grant = written(grant.placed(place(7)).placed(place(8)).refresh(0, NOW + HOUR, &refreshing()));
+    holds(RELEASE, "grant", grant.clone()).await;
+    holds(RELEASE, "grant-ended", grant.end(Ending::Reused, NOW + HOUR)).await;
+    holds(RELEASE, "grant-given-back", grant.end(Ending::Asked, NOW + HOUR)).await;
+    holds(RELEASE, "access-token", access_token()).await;
     let used = UsedOnce::new(Purpose::Command, "https://login.example.com", "one", NOW + HOUR);
     holds(RELEASE, "used-command", used).await;
 }
