@@ -350,7 +350,6 @@ impl Metadata {
     }
 }
 
-/// An address of one of these schemes, without a user and a fragment.
 /// An address that is asked: by https, but for exceptions of the installation.
 fn asked(name: &str, uri: &str, rules: &Rules) -> Result<(), BadMetadata> {
     match rules.allows_plain(uri) {
@@ -359,6 +358,7 @@ fn asked(name: &str, uri: &str, rules: &Rules) -> Result<(), BadMetadata> {
     }
 }
 
+/// An address of one of these schemes, without a user and a fragment.
 fn address(name: &str, text: &str, schemes: &[&str]) -> Result<(), BadMetadata> {
     let is_plain = text.len() <= LONGEST && text.chars().all(|c| c.is_ascii_graphic() && c != '\\');
     let url = Url::parse(text).ok().filter(|_| is_plain);

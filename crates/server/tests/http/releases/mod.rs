@@ -9,7 +9,7 @@ mod v0_1_0;
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -158,6 +158,41 @@ fn members(json: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     walk(&serde_json::from_str(json).unwrap(), "", &mut found);
     found
+}
+
+/// Every kind of record that the sources declare, so that none is kept without somebody thinking of the next release.
+fn declared() -> BTreeSet<String> {
+    fn walk(folder: &Path, found: &mut BTreeSet<String>) {
+        for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                walk(&entry, found);
+            } else if entry.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(entry).unwrap();
+                let records = text.split("impl Record for ").skip(1);
+                // The settings have records of another sort, without a kind.
+                let kinds = records.filter_map(|record| record.split_once("const KIND: &'static str = \""));
+                found.extend(kinds.filter_map(|(_, rest)| rest.split('"').next()).map(str::to_owned));
+            }
+        }
+    }
+    let mut found = BTreeSet::new();
+    for part in ["guard", "kernel", "server", "store"] {
+        walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(part).join("src"), &mut found);
+    }
+    found
+}
+
+/// Records of another kind are not found, and of a kind that is not kept here nobody notices when it cannot be read any more.
+#[test]
+fn there_are_records_of_every_kind() {
+    let mut kinds = BTreeSet::new();
+    for (release, all) in [("0.1.0", v0_1_0::KINDS.as_slice())] {
+        for (then, today) in all {
+            assert_eq!(then, today, "{release}");
+            kinds.insert((*then).to_owned());
+        }
+    }
+    assert_eq!(declared(), kinds, "with samples in the file of a release, which names their kinds");
 }
 
 /// Whoever raises the version is reminded to keep what it stores.
